@@ -1,0 +1,3 @@
+from advtool.cli.main import main
+
+main()

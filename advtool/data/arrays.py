@@ -1,0 +1,131 @@
+"""A source as arrays in memory."""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from advtool.data.sources import Reader, Source
+from advtool.errors import AdvtoolError
+from advtool.io.head import Head
+from advtool.io.samples import Sample
+
+_CHUNK = 4096
+
+
+class TooLarge(AdvtoolError):
+    """The source does not fit into the memory that it was given."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images in memory.
+
+    Attributes
+    ----------
+    pixels : uint8 in 0..255 or float32 in [0, 1], N×C×H×W
+    labels : int64, N
+    keys : sample keys, N
+    head : with `shape` and `num_classes` filled in
+    name, split : of the source
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    keys: list[str]
+    head: Head
+    name: str
+    split: str | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Images":
+        """The samples at these indices, in this order."""
+        keys = [self.keys[i] for i in indices]
+        return replace(self, pixels=self.pixels[indices], labels=self.labels[indices], keys=keys)
+
+
+def load(source: Source, limit: int | None = None, max_bytes: float = float("inf")) -> Images:
+    """Read a source into memory.
+
+    Parameters
+    ----------
+    limit : read only the first so many samples
+    max_bytes : of pixels
+
+    Raises
+    ------
+    TooLarge
+        if the pixels need more than `max_bytes`
+    AdvtoolError
+        naming the sample, if images differ in shape or kind, or a label does not fit the classes
+    """
+    reader = source.open()
+    if hasattr(reader, "arrays"):
+        pixels, labels, keys = (part[:limit] for part in reader.arrays())
+        if pixels.nbytes > max_bytes:
+            raise TooLarge(f"{source.name}: {pixels.nbytes / 2**30:.1f} GiB of pixels")
+    else:
+        pixels, labels, keys = _collect(source, reader, limit, max_bytes)
+    head = complete(reader.head, tuple(pixels.shape[1:]), int(labels.max()))
+    return Images(pixels, labels, keys, head, source.name, head.split or source.split)
+
+
+class SampleChecker:
+    """Decodes samples and holds them to one shape, one kind and one set of classes."""
+
+    def __init__(self, reader: Reader):
+        self._reader = reader
+        self._shape, self._dtype, self._first = reader.head.shape, None, None
+
+    def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
+        """(pixels C×H×W, label) of a sample."""
+        pixels, label = sample.pixels(), sample.label
+        if self._first is None:
+            self._first, self._dtype = sample.key, pixels.dtype
+            self._shape = self._shape or pixels.shape
+        if len(pixels) == 1 and self._shape[0] == 3:
+            pixels = np.repeat(pixels, 3, axis=0)
+        if pixels.shape != self._shape:
+            raise sample.fault(
+                f"image is {_by(pixels.shape)}, but those before it are {_by(self._shape)}"
+                if sample.key != self._first
+                else f"image is {_by(pixels.shape)}, but the head says {_by(self._shape)}"
+            )
+        if pixels.dtype != self._dtype:
+            raise sample.fault(f"image is {pixels.dtype}, but those before it are {self._dtype}")
+        classes = self._reader.head.num_classes
+        if classes is not None and label >= classes:
+            raise sample.fault(f"label {label}, but there are {classes} classes")
+        return pixels, label
+
+
+def complete(head: Head, shape: tuple[int, int, int], max_label: int) -> Head:
+    """Fill in what a stream did not say about itself; class names default to the label numbers."""
+    num_classes = head.num_classes or max_label + 1
+    classes = head.classes or tuple(str(label) for label in range(num_classes))
+    return replace(head, shape=shape, num_classes=num_classes, classes=classes)
+
+
+def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float):
+    check = SampleChecker(reader)
+    chunks, chunk, labels, keys, used = [], [], [], [], 0
+    for sample in islice(iter(reader), limit):
+        pixels, label = check(sample)
+        used += pixels.nbytes
+        if used > max_bytes:
+            raise TooLarge(f"{source.name}: more than {max_bytes / 2**30:.2g} GiB of pixels")
+        chunk.append(pixels)
+        labels.append(label)
+        keys.append(sample.key)
+        if len(chunk) == _CHUNK:
+            chunks.append(np.stack(chunk))
+            chunk = []
+    if chunk:
+        chunks.append(np.stack(chunk))
+    return np.concatenate(chunks), np.array(labels, np.int64), keys
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

@@ -1,0 +1,150 @@
+"""Where samples come from: everything that ``--data`` can name, behind one interface."""
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import braceexpand
+
+from advtool.data import folders, named
+from advtool.errors import UsageError, unknown
+from advtool.io import streams
+from advtool.io.head import Head
+from advtool.io.samples import Sample, SampleReader
+from advtool.io.shards import shard_paths
+
+SPLITS = ("train", "test")
+EMBEDDED = "digits"
+NAMES = (EMBEDDED, *named.NAMES)
+
+
+class Reader(Protocol):
+    """One pass over the samples of a source; `head` holds what is known so far."""
+
+    head: Head
+
+    def __iter__(self) -> Iterator[Sample]: ...
+
+
+class Source(Protocol):
+    """A place that samples can be read from.
+
+    Attributes
+    ----------
+    name : what the user called it
+    split : the part that is read; None if the source has no parts
+    splits : the parts that there are; empty if the source has no parts
+    repeatable : whether it can be read more than once
+    """
+
+    name: str
+    split: str | None
+    splits: tuple[str, ...]
+    repeatable: bool
+
+    def open(self) -> Reader: ...
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Tar files, one after another."""
+
+    name: str
+    paths: tuple[Path, ...]
+    split: str | None = None
+    splits: tuple[str, ...] = ()
+    repeatable: bool = True
+
+    def open(self) -> SampleReader:
+        return SampleReader(map(streams.open_path, self.paths), self.name)
+
+
+@dataclass(frozen=True)
+class Stdin:
+    """One tar, or several concatenated ones, on standard input."""
+
+    name: str = "stdin"
+    split: str | None = None
+    splits: tuple[str, ...] = ()
+    repeatable: bool = False
+
+    def open(self) -> SampleReader:
+        return SampleReader([streams.stdin()], self.name)
+
+
+def resolve(
+    spec: str | None,
+    split: str | None = None,
+    *,
+    default_split: str = "train",
+    data_root: Path | None = None,
+    download: bool = False,
+) -> Source:
+    """Find the source that a ``--data`` value names.
+
+    Parameters
+    ----------
+    spec : ``-``, a name, a shard, a glob or brace pattern, a directory of shards or of class folders.
+        None means standard input if that is a pipe or a file, else the embedded digits
+    split : the part that the user asked for; `default_split` where there are parts and none was asked for
+    data_root : where torchvision datasets lie
+
+    Raises
+    ------
+    UsageError
+        if there is no such dataset, file or split
+    """
+    if spec is None:
+        spec = "-" if streams.stdin_is_data() else EMBEDDED
+    if spec == "-":
+        return Stdin()
+    path = Path(spec)
+    if spec in named.NAMES and not path.exists():
+        return named.resolve(spec, split or default_split, named.root(data_root), download)
+    if spec == EMBEDDED:
+        directory = embedded_shards()
+        return _directory_of_shards(EMBEDDED, directory, {s: f"{EMBEDDED}-{s}" for s in SPLITS}, split or default_split)
+    if path.is_dir():
+        return _directory(spec, path, split, default_split)
+    if path.exists():
+        return Shards(spec, (path,))
+    matches = sorted({Path(match) for pattern in _braces(spec) for match in glob.glob(pattern)})
+    if matches:
+        return Shards(spec, tuple(matches))
+    if "://" in spec or spec.startswith("pipe:"):
+        raise UsageError(f"--data {spec}: addresses and commands are not opened; pipe the shards in: … | advtool …")
+    if any(char in spec for char in "/*?[{") or spec.endswith((".tar", ".gz")):
+        raise UsageError(f"--data {spec}: no such file or directory")
+    raise unknown("dataset, file or directory", spec, NAMES)
+
+
+def embedded_shards() -> Path:
+    """The folder of the embedded digits: in the wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    wheel = package / "_shards"
+    return wheel if wheel.is_dir() else package.parent / "shards"
+
+
+def _directory(name: str, path: Path, split: str | None, default_split: str) -> Source:
+    found = {s: s for s in SPLITS if shard_paths(path, s)}
+    if found:
+        return _directory_of_shards(name, path, found, split or default_split)
+    loose = sorted(p for p in path.iterdir() if p.name.endswith((".tar", ".tar.gz", ".tgz")) and not p.name.startswith("."))
+    if loose:
+        return Shards(name, tuple(loose))
+    return folders.resolve(name, path, split, default_split)
+
+
+def _directory_of_shards(name: str, directory: Path, prefixes: dict[str, str], split: str) -> Shards:
+    if split not in prefixes:
+        raise UsageError(f"--data {name}: has no split '{split}' (has {', '.join(prefixes)})")
+    return Shards(name, tuple(shard_paths(directory, prefixes[split])), split, tuple(prefixes))
+
+
+def _braces(pattern: str) -> list[str]:
+    try:
+        return list(braceexpand.braceexpand(pattern))
+    except braceexpand.UnbalancedBracesError:
+        raise UsageError(f"--data {pattern}: unbalanced braces") from None

@@ -1,0 +1,64 @@
+"""Files that appear whole or not at all."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from advtool.errors import AdvtoolError
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at `path` only when the block ends without an exception.
+
+    Symbolic links are followed to their target; pipes and devices are written straight through.
+    """
+    target = Path(os.path.realpath(path))
+    with writing(path):
+        if _is_special(target):
+            with open(target, "wb") as file:
+                yield file
+            return
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+        sync_directory(target.parent)
+
+
+@contextmanager
+def writing(what: str | Path) -> Iterator[None]:
+    """Turn an OSError on the way to `what` into one clear line; a broken pipe stays what it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise AdvtoolError(f"{what}: cannot write ({error.strerror})") from error
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in a directory durable, where the file system can."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

@@ -1,0 +1,102 @@
+"""Checkpoint files: safetensors with one metadata key, ``advtool``, that holds sorted JSON.
+
+A second metadata key would make the bytes differ from run to run.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from advtool.errors import AdvtoolError
+from advtool.io.streams import SAFETENSORS, Stream
+
+SCHEMA = 1
+METADATA_KEY = "advtool"
+MAX_BYTES = 16 << 30
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """Tensors and metadata of a checkpoint, not yet a model.
+
+    Attributes
+    ----------
+    path : file name, or ``stdin``
+    sha256 : of the whole file, hexadecimal
+    tensors : name → torch.Tensor
+    meta : what the ``advtool`` metadata key says
+    """
+
+    path: str
+    sha256: str
+    tensors: dict
+    meta: dict
+
+
+def read(stream: Stream, what: str = "a safetensors checkpoint") -> CheckpointFile:
+    """Read a checkpoint from a stream whose kind was sniffed.
+
+    Raises
+    ------
+    AdvtoolError
+        if it is not safetensors, is cut short, or lacks advtool's metadata
+    """
+    import safetensors
+    import safetensors.torch
+
+    stream.expect(SAFETENSORS, what)
+    data = stream.read(MAX_BYTES)
+    header = _header(data, stream.name)
+    stated = 8 + int.from_bytes(data[:8], "little") + max((end for _, end in _extents(header)), default=0)
+    if len(data) < stated:
+        raise AdvtoolError(f"{stream.name}: safetensors file cut short: {len(data)} of {stated} bytes")
+    try:
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise AdvtoolError(f"{stream.name}: corrupt safetensors file ({error})") from None
+    return CheckpointFile(stream.name, hashlib.sha256(data).hexdigest(), tensors, _metadata(header, stream.name))
+
+
+def to_bytes(tensors: dict, meta: dict) -> bytes:
+    """Serialise a checkpoint; equal tensors and metadata give equal bytes."""
+    import safetensors.torch
+
+    text = json.dumps({"schema": SCHEMA, **meta}, sort_keys=True, allow_nan=False)
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return safetensors.torch.save(contiguous, {METADATA_KEY: text})
+
+
+def _header(data: bytes, name: str) -> dict:
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 + length:
+        raise AdvtoolError(f"{name}: safetensors file cut short inside its header: {len(data)} of {8 + length} bytes")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        if not isinstance(header, dict):
+            raise ValueError
+        return header
+    except (ValueError, RecursionError):
+        raise AdvtoolError(f"{name}: looks like safetensors, but its header is not JSON") from None
+
+
+def _extents(header: dict) -> list[tuple[int, int]]:
+    pairs = (entry.get("data_offsets") for entry in header.values() if isinstance(entry, dict))
+    return [
+        (pair[0], pair[1])
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, int) for n in pair)
+    ]
+
+
+def _metadata(header: dict, name: str) -> dict:
+    try:
+        meta = json.loads(header["__metadata__"][METADATA_KEY])
+        if not isinstance(meta, dict):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise AdvtoolError(
+            f"{name}: a safetensors file, but not an advtool checkpoint (it lacks the '{METADATA_KEY}' metadata)"
+        ) from None
+    if meta.get("schema") != SCHEMA:
+        raise AdvtoolError(f"{name}: checkpoint of schema {meta.get('schema')}, this advtool reads schema {SCHEMA}")
+    return meta

@@ -1,0 +1,90 @@
+"""The head member: what a stream of samples says about itself before the first sample."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+from advtool.errors import AdvtoolError
+
+NAME = "__advtool__/head"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Head:
+    """Facts about a stream of samples; None where they are not known.
+
+    Attributes
+    ----------
+    classes : class names, in the order of the labels
+    num_classes : number of classes
+    shape : (C, H, W) of every image; None also where images differ in size
+    split : ``train``, ``test`` or None
+    source : where the images came from originally
+    history : the commands that made the stream, oldest first
+    """
+
+    classes: tuple[str, ...] | None = None
+    num_classes: int | None = None
+    shape: tuple[int, int, int] | None = None
+    split: str | None = None
+    source: str | None = None
+    history: tuple[str, ...] = ()
+
+    def after(self, command: str, **changes) -> "Head":
+        """This head with one more command in its history, and with the changes that the command made."""
+        return replace(self, history=(*self.history, command), **changes)
+
+    def merged(self, other: "Head", where: str) -> "Head":
+        """The head of this stream followed by another; they must agree on shape and classes."""
+        for name in ("num_classes", "shape", "classes"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is not None and theirs is not None and mine != theirs:
+                raise AdvtoolError(f"{where}: its {name} {_show(theirs)} differ from {_show(mine)} before it")
+        return Head(
+            classes=self.classes or other.classes,
+            num_classes=self.num_classes or other.num_classes,
+            shape=self.shape or other.shape,
+            split=self.split if self.split == other.split else None,
+            source=self.source if self.source == other.source else None,
+            history=self.history or other.history,
+        )
+
+    def to_bytes(self) -> bytes:
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> "Head":
+        try:
+            fields = json.loads(data)
+            if not isinstance(fields, dict) or fields.pop("schema") != SCHEMA:
+                raise ValueError("unknown schema")
+            head = cls(**{name: _frozen(fields.get(name)) for name in cls.__dataclass_fields__ if name in fields})
+            head._validate()
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise AdvtoolError(f"{where}: bad head member ({error})") from None
+        return head
+
+    def _validate(self) -> None:
+        if self.num_classes is not None and not (isinstance(self.num_classes, int) and self.num_classes > 0):
+            raise ValueError("num_classes must be a positive integer")
+        if self.shape is not None and not (
+            len(self.shape) == 3 and all(isinstance(n, int) and n > 0 for n in self.shape)
+        ):
+            raise ValueError("shape must be three positive integers")
+        if self.classes is not None and not (
+            len(self.classes) == self.num_classes and all(isinstance(name, str) for name in self.classes)
+        ):
+            raise ValueError("classes must be num_classes strings")
+        for text in (self.split, self.source, *self.history):
+            if text is not None and not isinstance(text, str):
+                raise ValueError("split, source and history must be strings")
+
+
+def _frozen(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _show(value) -> str:
+    if isinstance(value, tuple) and all(isinstance(n, int) for n in value):
+        return "×".join(map(str, value))
+    return str(value)

@@ -1,0 +1,112 @@
+"""Encoding and decoding of the images of a sample: 8-bit files and float32 arrays."""
+
+import io
+import math
+
+import numpy as np
+
+from advtool.errors import AdvtoolError
+
+EIGHT_BIT = ("png", "jpg", "jpeg", "webp")
+FLOAT = "npy"
+IMAGE_EXTENSIONS = (*EIGHT_BIT, FLOAT)
+MAX_PIXELS = 64_000_000
+
+_PIL_FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
+_GREY_MODES = {"1", "L", "LA"}
+
+
+def decode(data: bytes, extension: str) -> np.ndarray:
+    """Decode an image member.
+
+    Returns
+    -------
+    uint8 array C×H×W with C 1 or 3 for 8-bit files (palettes and alpha are resolved to RGB), or
+    float32 array C×H×W in [0, 1] for ``npy``.
+
+    Raises
+    ------
+    AdvtoolError
+        if the bytes are not such an image; the message lacks the place, which the caller knows
+    """
+    return _decode_array(data) if extension == FLOAT else _decode_file(data, extension)
+
+
+def size(data: bytes, extension: str) -> tuple[int, int, int]:
+    """The shape (C, H, W) of an encoded image, from its header alone where it has one."""
+    if extension == FLOAT:
+        return _decode_array(data).shape
+    with _open(data, extension) as image:
+        return (1 if image.mode in _GREY_MODES else 3, image.height, image.width)
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode a uint8 array C×H×W, C 1 or 3, as PNG; the same bytes for the same pixels and zlib."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(
+        out, "PNG"
+    )
+    return out.getvalue()
+
+
+def encode_npy(pixels: np.ndarray) -> bytes:
+    """Encode a float32 array C×H×W as .npy."""
+    out = io.BytesIO()
+    np.lib.format.write_array(out, np.ascontiguousarray(pixels, np.dtype("<f4")), version=(1, 0), allow_pickle=False)
+    return out.getvalue()
+
+
+def resize(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Scale the shorter side of a uint8 C×H×W image to `side` (antialiased) and crop the centre square."""
+    from PIL import Image, ImageOps
+
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    fitted = np.asarray(ImageOps.fit(image, (side, side), Image.Resampling.BICUBIC))
+    return fitted[None] if fitted.ndim == 2 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
+
+
+def _open(data: bytes, extension: str):
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[extension]])
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise AdvtoolError(f"corrupt {extension} image") from None
+    if image.width * image.height > MAX_PIXELS:
+        raise AdvtoolError(f"image of {image.width}×{image.height} pixels, more than {MAX_PIXELS}")
+    if image.mode.startswith(("I", "F")):
+        raise AdvtoolError(f"{extension} image is not 8-bit (mode {image.mode})")
+    return image
+
+
+def _decode_file(data: bytes, extension: str) -> np.ndarray:
+    with _open(data, extension) as image:
+        try:
+            target = "L" if image.mode in _GREY_MODES else "RGB"
+            pixels = np.array(image if image.mode == target else image.convert(target))
+        except (OSError, ValueError, SyntaxError, EOFError, IndexError):
+            raise AdvtoolError(f"corrupt {extension} image") from None
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _decode_array(data: bytes) -> np.ndarray:
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran, dtype = read_header(file)
+    except (ValueError, KeyError, EOFError, SyntaxError):
+        raise AdvtoolError("corrupt .npy array") from None
+    if dtype != np.dtype("<f4") or fortran or len(shape) != 3 or shape[0] not in (1, 3) or min(shape) < 1:
+        raise AdvtoolError(f".npy array must be float32 C×H×W with C 1 or 3, in C order, not {dtype} {shape}")
+    if len(data) - file.tell() != 4 * math.prod(shape):
+        raise AdvtoolError(f".npy array of shape {shape} has {len(data) - file.tell()} data bytes")
+    pixels = np.frombuffer(data, "<f4", offset=file.tell()).reshape(shape)
+    if not (pixels.min() >= 0 and pixels.max() <= 1):
+        raise AdvtoolError(f".npy pixels must lie in [0, 1], found {pixels.min():g} to {pixels.max():g}")
+    return pixels

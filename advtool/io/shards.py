@@ -1,0 +1,113 @@
+"""Writing samples as WebDataset tars: one stream, one file, or a directory of shards.
+
+The bytes depend on the samples and the head alone, so the same input gives the same tar.
+"""
+
+import gzip
+import io
+import itertools
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from advtool.io import head as head_module
+from advtool.io.atomic import sync_directory, whole_file, writing
+from advtool.io.head import Head
+from advtool.io.samples import Sample
+
+
+def write_stream(file: BinaryIO, head: Head, samples: Iterable[Sample]) -> int:
+    """Write one tar; its end-of-archive marker follows only if `samples` ends without an exception.
+
+    Returns the number of samples.
+    """
+    tar = tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT)
+    _add(tar, head_module.NAME, head.to_bytes())
+    count, members, seen = 0, None, set()
+    for count, sample in enumerate(samples, 1):
+        extensions = sorted(sample.members, key=_member_order)
+        if members is None:
+            members = extensions
+        elif extensions != members:
+            raise sample.fault(f"has members {_listed(extensions)}, but those before it have {_listed(members)}")
+        if hash(sample.key) in seen:
+            raise sample.fault("its key is in the output already; write several shards with -o DIR/")
+        seen.add(hash(sample.key))
+        for extension in extensions:
+            _add(tar, f"{sample.key}.{extension}", sample.members[extension])
+    tar.close()
+    file.flush()
+    return count
+
+
+def write_file(path: str | Path, head: Head, samples: Iterable[Sample]) -> int:
+    """Write one tar file, gzipped if its name ends in ``gz``; it appears whole or not at all."""
+    with whole_file(path) as file, _maybe_gzip(file, str(path).endswith("gz")) as out:
+        return write_stream(out, head, samples)
+
+
+def write_directory(directory: Path, name: str, head: Head, samples: Iterable[Sample], shard_size: int) -> int:
+    """Write ``NAME-%06d.tar`` with `shard_size` samples each; they appear together at the end.
+
+    Shards of the same name that were there before are replaced.
+    """
+    iterator = iter(samples)
+    count, partial = 0, []
+    with writing(directory), ExitStack() as undo:
+        directory.mkdir(parents=True, exist_ok=True)
+        for index in itertools.count():
+            chunk = itertools.islice(iterator, shard_size)
+            first = next(chunk, None)
+            if first is None and index > 0:
+                break
+            path = directory / f".{name}-{index:06d}.tar.{os.getpid()}.tmp"
+            undo.callback(_remove, path)
+            partial.append(path)
+            with open(path, "wb") as file:
+                count += write_stream(file, head, itertools.chain([first] if first else [], chunk))
+                os.fsync(file.fileno())
+        for old in shard_paths(directory, name):
+            old.unlink()
+        for index, path in enumerate(partial):
+            os.replace(path, directory / f"{name}-{index:06d}.tar")
+        sync_directory(directory)
+    return count
+
+
+def shard_paths(directory: Path, name: str) -> list[Path]:
+    """The shards ``NAME-*.tar*`` of a directory, in order."""
+    return sorted(path for path in directory.glob(f"{name}-*.tar*") if path.name.endswith((".tar", ".gz", ".tgz")))
+
+
+def _member_order(extension: str) -> tuple[int, str]:
+    return ({"cls": 1, "json": 2}.get(extension, 0), extension)
+
+
+def _listed(extensions: Iterable[str]) -> str:
+    return " ".join(f".{extension}" for extension in extensions)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
+@contextmanager
+def _maybe_gzip(file: BinaryIO, compress: bool) -> Iterator[BinaryIO]:
+    if not compress:
+        yield file
+        return
+    out = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+    yield out
+    out.close()
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+

@@ -1,0 +1,180 @@
+"""Byte streams whose kind is read from their content, never from their name.
+
+A stream is read forward only and knows its offset, so that every fault can be located.
+"""
+
+import functools
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from advtool.errors import AdvtoolError
+
+SNIFF_BYTES = 512
+TAR, SAFETENSORS, EMPTY, OTHER = "tar", "safetensors", "empty", "other"
+
+
+class Stream:
+    """A forward-only reader of one file or pipe.
+
+    Attributes
+    ----------
+    name : what to call it in messages
+    kind : ``tar``, ``safetensors``, ``empty`` or ``other``, from the first 512 (decompressed) bytes
+    looks_like : the kind in words
+    offset : bytes consumed so far; counted after decompression
+    """
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.name = name
+        start = _read_fully(file, SNIFF_BYTES)
+        self.compressed = start[:2] == b"\x1f\x8b"
+        self._file = _prepend(start, file)
+        self._owned = [file]
+        if self.compressed:
+            self._file = gzip.GzipFile(fileobj=self._file, mode="rb")
+            start = self._guarded_read(SNIFF_BYTES)
+            self._file = _prepend(start, self._file)
+        self.kind, self.looks_like = identify(start)
+        if self.compressed:
+            self.looks_like = f"gzip of {self.looks_like}"
+        self.offset = 0
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes; fewer only at the end of the stream."""
+        data = self._guarded_read(size)
+        self.offset += len(data)
+        return data
+
+    def _guarded_read(self, size: int) -> bytes:
+        try:
+            return _read_fully(self._file, size)
+        except EOFError:
+            raise AdvtoolError(
+                f"{self.name}: gzip stream cut short after {getattr(self, 'offset', 0)} decompressed bytes"
+            ) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise AdvtoolError(
+                f"{self.name}: corrupt gzip data after {getattr(self, 'offset', 0)} decompressed bytes ({error})"
+            ) from None
+        except OSError as error:
+            raise AdvtoolError(f"{self.name}: cannot read ({error.strerror})") from None
+
+    def expect(self, kind: str, purpose: str) -> "Stream":
+        """Return self if the stream is of this kind; otherwise say what it looks like instead."""
+        if self.kind == EMPTY:
+            raise AdvtoolError(f"{self.name}: empty, expected {purpose}{_died(self.name)}")
+        if self.kind != kind:
+            raise AdvtoolError(f"{self.name}: looks like {self.looks_like}, expected {purpose}")
+        return self
+
+    def close(self) -> None:
+        for file in self._owned:
+            file.close()
+
+
+def open_path(path: str | Path) -> Stream:
+    """Open a file or named pipe for reading."""
+    try:
+        file = open(path, "rb", buffering=1 << 20)
+    except FileNotFoundError:
+        raise AdvtoolError(f"{path}: no such file") from None
+    except OSError as error:
+        raise AdvtoolError(f"{path}: cannot open ({error.strerror})") from None
+    return Stream(file, str(path))
+
+
+@functools.cache
+def stdin() -> Stream:
+    """Standard input. Sniffed once and shared by all who ask."""
+    return Stream(sys.stdin.buffer, "stdin")
+
+
+def stdin_is_data() -> bool:
+    """Whether standard input is a pipe or a file, so that data can come from it."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return sys.stdin is not None and (stat.S_ISFIFO(mode) or stat.S_ISREG(mode))
+
+
+def identify(start: bytes) -> tuple[str, str]:
+    """Name the kind of a stream from its first bytes: (kind, description)."""
+    if not start:
+        return EMPTY, "nothing"
+    if start[257:262] == b"ustar":
+        return TAR, "a tar archive"
+    if not any(start) and len(start) == SNIFF_BYTES:
+        return TAR, "an empty tar archive"
+    if len(start) >= 9 and start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= 100_000_000:
+        return SAFETENSORS, "a safetensors file"
+    for magic, description in _MAGIC:
+        if start.startswith(magic):
+            return OTHER, description
+    text = start.lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return OTHER, "an HTML or XML page"
+    if text.startswith((b"{", b"[")):
+        return OTHER, "JSON text"
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in start):
+        return OTHER, "plain text"
+    return OTHER, "unknown binary data"
+
+
+_MAGIC = (
+    (b"PK\x03\x04", "a zip or PyTorch (.pt) file"),
+    (b"\x80\x02", "a pickle"),
+    (b"\x80\x03", "a pickle"),
+    (b"\x80\x04", "a pickle"),
+    (b"\x80\x05", "a pickle"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x93NUMPY", "a NumPy array (.npy)"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\x28\xb5\x2f\xfd", "a zstandard file"),
+)
+
+
+def _died(name: str) -> str:
+    return " (the stage before this one wrote nothing)" if name == "stdin" else ""
+
+
+def _read_fully(file: BinaryIO, size: int) -> bytes:
+    """Read `size` bytes from a pipe that may give them in pieces."""
+    data = file.read(size) or b""
+    if len(data) == size or not data:
+        return data
+    pieces, missing = [data], size - len(data)
+    while missing and (piece := file.read(missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
+def _prepend(start: bytes, file: BinaryIO) -> BinaryIO:
+    """`file` with `start` put back in front of it; `BufferedReader.peek` may give 3 bytes from a pipe."""
+    return io.BufferedReader(_Prepended(start, file), buffer_size=1 << 18)
+
+
+class _Prepended(io.RawIOBase):
+    def __init__(self, start: bytes, file: BinaryIO):
+        self._start, self._rest = start, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        if self._start:
+            piece, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
+        else:
+            piece = self._rest.read1(len(buffer)) if hasattr(self._rest, "read1") else self._rest.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
