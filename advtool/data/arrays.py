@@ -75,9 +75,9 @@ def load(source: Source, limit: int | None = None, max_bytes: float = float("inf
 class SampleChecker:
     """Decodes samples and holds them to one shape, one kind and one set of classes."""
 
-    def __init__(self, reader: Reader):
-        self._reader = reader
-        self._shape, self._dtype, self._first = reader.head.shape, None, None
+    def __init__(self, head: Head):
+        self._shape, self._classes = head.shape, head.num_classes
+        self._dtype, self._first = None, None
 
     def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
         """(pixels C×H×W, label) of a sample."""
@@ -95,9 +95,8 @@ class SampleChecker:
             )
         if pixels.dtype != self._dtype:
             raise sample.fault(f"image is {pixels.dtype}, but those before it are {self._dtype}")
-        classes = self._reader.head.num_classes
-        if classes is not None and label >= classes:
-            raise sample.fault(f"label {label}, but there are {classes} classes")
+        if self._classes is not None and label >= self._classes:
+            raise sample.fault(f"label {label}, but there are {self._classes} classes")
         return pixels, label
 
 
@@ -109,7 +108,7 @@ def complete(head: Head, shape: tuple[int, int, int], max_label: int) -> Head:
 
 
 def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float):
-    check = SampleChecker(reader)
+    check = SampleChecker(reader.head)
     chunks, chunk, labels, keys, used = [], [], [], [], 0
     for sample in islice(iter(reader), limit):
         pixels, label = check(sample)

@@ -1,0 +1,116 @@
+"""Projected gradient descent (Madry et al. 2018, https://arxiv.org/abs/1706.06083)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from advtool import keyed
+from advtool.attacks.ball import BALLS
+from advtool.attacks.guard import untouched
+from advtool.attacks.threat import Threat
+from advtool.errors import AdvtoolError
+
+
+def pgd(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    threat: Threat,
+    *,
+    targeted: bool = False,
+    keep: str = "best",
+    ids: Tensor | None = None,
+    seed: int = 0,
+    amp: bool = False,
+) -> Tensor:
+    """Maximise the cross-entropy of `labels` in a ball around `inputs` by steepest ascent.
+
+    Parameters
+    ----------
+    model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
+    inputs : N×C×H×W in [0, 1]
+    labels : N, int64; the true classes, or the targets if `targeted`
+    threat : norm, radius and PGD settings
+    targeted : minimise the cross-entropy of `labels` instead
+    keep : ``best`` returns the strongest iterate seen, for evaluation: a success if there was one, and of those
+        the one of highest loss. ``last`` returns the last one, for training and for datasets
+    ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
+    seed : of the random starts
+    amp : drive the attack in bfloat16. What counts as success is then for the caller to decide in float32
+
+    Returns
+    -------
+    Tensor like `inputs`: within eps of them in the norm, and in [0, 1]
+
+    Raises
+    ------
+    AdvtoolError
+        if the model returns logits that are not finite
+    """
+    if keep not in ("best", "last"):
+        raise ValueError("keep must be 'best' or 'last'")
+    ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
+    tracker = _Strongest(inputs) if keep == "best" else None
+    adversarial = inputs.clone()
+    with untouched(model):
+        for restart in range(threat.restarts):
+            start = inputs.clone()
+            if threat.eps > 0 and (threat.random_start or restart):
+                delta = BALLS[threat.norm].random(inputs, threat.eps, ids, keyed.derive(seed, "restart", restart))
+                start = (inputs + delta).clamp(0, 1)
+            adversarial = _ascend(model, inputs, labels, start, threat, targeted, amp, tracker)
+    return tracker.inputs if tracker else adversarial
+
+
+def _ascend(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    adversarial: Tensor,
+    threat: Threat,
+    targeted: bool,
+    amp: bool,
+    tracker: "_Strongest | None",
+) -> Tensor:
+    ball = BALLS[threat.norm]
+    for _ in range(threat.steps if threat.eps > 0 else 0):
+        adversarial.requires_grad_(True)
+        loss, success = _objective(model, adversarial, labels, targeted, amp)
+        (gradient,) = torch.autograd.grad(loss.sum(), adversarial)
+        with torch.no_grad():
+            adversarial = adversarial.detach()
+            if tracker:
+                tracker.see(adversarial, loss.detach(), success)
+            delta = ball.project(adversarial + threat.step_size * ball.step(gradient) - inputs, threat.eps)
+            adversarial = (inputs + delta).clamp(0, 1)
+    if tracker:
+        with torch.no_grad():
+            tracker.see(adversarial, *_objective(model, adversarial, labels, targeted, amp))
+    return adversarial
+
+
+def _objective(model: nn.Module, x: Tensor, labels: Tensor, targeted: bool, amp: bool) -> tuple[Tensor, Tensor]:
+    """(what to maximise, whether the attack has succeeded), each N."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=amp):
+        logits = model(x)
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels, reduction="none")
+    if not loss.detach().isfinite().all():
+        raise AdvtoolError("the model returns logits that are not finite")
+    hit = logits.detach().argmax(1) == labels
+    return (-loss, hit) if targeted else (loss, ~hit)
+
+
+class _Strongest:
+    """The strongest iterate of each example: success comes before loss."""
+
+    def __init__(self, inputs: Tensor):
+        self.inputs = inputs.clone()
+        self._loss = torch.full((len(inputs),), -torch.inf, device=inputs.device)
+        self._success = torch.zeros(len(inputs), dtype=torch.bool, device=inputs.device)
+
+    def see(self, x: Tensor, loss: Tensor, success: Tensor) -> None:
+        better = (success & ~self._success) | ((success == self._success) & (loss > self._loss))
+        self.inputs = torch.where(better.view(-1, *[1] * (x.dim() - 1)), x, self.inputs)
+        self._loss = torch.where(better, loss, self._loss)
+        self._success |= success

@@ -1,0 +1,74 @@
+"""Threat models: which perturbations an adversary may make, and how hard PGD looks for them."""
+
+from dataclasses import asdict, dataclass
+
+NORMS = ("l2", "linf")
+TRAINING_STEPS = 7
+EVALUATION_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Threat:
+    """A ball around each image and the PGD settings to search it.
+
+    Attributes
+    ----------
+    norm : ``l2`` or ``linf``, per example over all of C×H×W
+    eps : radius, on the [0, 1] pixel scale
+    steps : number of gradient steps
+    step_size : length of a step in the norm, on the [0, 1] pixel scale
+    random_start : begin at a random point of the ball instead of at the image
+    restarts : number of runs; all but the first begin at a random point
+    """
+
+    norm: str
+    eps: float
+    steps: int
+    step_size: float
+    random_start: bool
+    restarts: int = 1
+
+    @classmethod
+    def training(
+        cls,
+        norm: str,
+        eps: float,
+        steps: int | None = None,
+        step_size: float | None = None,
+        random_start: bool | None = None,
+    ) -> "Threat":
+        """The adversary of adversarial training: 7 steps of eps/5, from the image (l2) or at random (linf).
+
+        The l2 defaults are those of Ilyas et al. 2019, appendix C.
+        """
+        return cls(
+            norm,
+            eps,
+            TRAINING_STEPS if steps is None else steps,
+            eps / 5 if step_size is None else step_size,
+            norm == "linf" if random_start is None else random_start,
+        )
+
+    @classmethod
+    def evaluation(
+        cls,
+        norm: str,
+        eps: float,
+        steps: int | None = None,
+        step_size: float | None = None,
+        random_start: bool | None = None,
+        restarts: int = 1,
+    ) -> "Threat":
+        """The adversary of evaluation: 50 steps of 2.5·eps/steps."""
+        steps = EVALUATION_STEPS if steps is None else steps
+        return cls(
+            norm,
+            eps,
+            steps,
+            2.5 * eps / max(steps, 1) if step_size is None else step_size,
+            norm == "linf" if random_start is None else random_start,
+            restarts,
+        )
+
+    def to_json(self) -> dict:
+        return asdict(self)

@@ -1,0 +1,77 @@
+"""Models to checkpoint bytes and back."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+import advtool
+from advtool.errors import AdvtoolError
+from advtool.io import checkpoints, streams
+from advtool.io.checkpoints import CheckpointFile
+from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.registry import build
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> Classifier:
+    """Load a model from an advtool checkpoint.
+
+    Returns
+    -------
+    Module in eval mode that takes float pixels in [0, 1], N×C×H×W, and returns logits.
+
+    Raises
+    ------
+    AdvtoolError
+        if the file is missing, is no advtool checkpoint, is damaged, or its tensors do not fit its architecture
+    """
+    return restore(checkpoints.read(streams.open_path(path))).to(device)
+
+
+def restore(file: CheckpointFile) -> Classifier:
+    """Build the model that a checkpoint file describes, with its weights, in eval mode."""
+    try:
+        spec = ModelSpec.from_json(file.meta)
+        model = build(spec)
+    except (KeyError, TypeError, ValueError) as error:
+        raise AdvtoolError(f"{file.path}: incomplete checkpoint metadata ({error})") from None
+    except AdvtoolError as error:
+        raise AdvtoolError(f"{file.path}: {error}") from None
+    load_weights(model, file.tensors, file.path)
+    return model.eval()
+
+
+def load_weights(model: Classifier, tensors: dict[str, torch.Tensor], path: str) -> None:
+    """Copy weights into the network of a model; they must fit exactly and be finite."""
+    own = model.net.state_dict()
+    for problem, names in (
+        ("lacks", own.keys() - tensors.keys()),
+        ("has unknown", tensors.keys() - own.keys()),
+        ("has other shapes in", {n for n in own.keys() & tensors.keys() if own[n].shape != tensors[n].shape}),
+    ):
+        if names:
+            example = sorted(names)[0]
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise AdvtoolError(f"{path}: does not fit architecture {model.spec.arch}: {problem} '{example}'{more}")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise AdvtoolError(f"{path}: '{name}' is not finite")
+    model.net.load_state_dict(tensors)
+
+
+def to_bytes(model: Classifier, **meta) -> bytes:
+    """Serialise a model with what else its checkpoint should say (training, data, metrics, seed)."""
+    return checkpoints.to_bytes(
+        model.net.state_dict(), {**model.spec.to_json(), "versions": library_versions(), **meta}
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what determines a result."""
+    found = {"advtool": advtool.__version__}
+    for name in ("torch", "torchvision"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
