@@ -1,6 +1,6 @@
 """Attacks: each is one function of a model, inputs and labels, and returns adversarial inputs."""
 
 from advtool.attacks.pgd import pgd
-from advtool.attacks.threat import Threat
+from advtool.threat import Threat
 
 __all__ = ["Threat", "pgd"]

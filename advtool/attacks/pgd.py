@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from advtool import keyed
 from advtool.attacks.ball import BALLS
 from advtool.attacks.guard import untouched
-from advtool.attacks.threat import Threat
+from advtool.threat import Threat
 from advtool.errors import AdvtoolError
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks import Threat, pgd
+from advtool.attacks import pgd
+from advtool.threat import Threat
 from advtool.attacks.guard import untouched
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order

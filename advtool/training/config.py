@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from advtool.attacks import Threat
+from advtool.threat import Threat
 
 OPTIMIZERS = ("sgd", "adam")
 

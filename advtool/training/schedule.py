@@ -24,10 +24,10 @@ def factor(schedule: str, step: int, total: int, drops: Sequence[float] = (), dr
         return drop_factor ** sum(step >= round(drop * total) for drop in drops)
     if schedule == "cosine":
         return _cosine(1.0, 0.0, step / total)
-    peak, last = WARM_UP * total - 1, total - 1
-    if step <= peak:
+    peak, last = max(WARM_UP * total - 1, 0), total - 1
+    if step < peak:
         return _cosine(START_FACTOR, 1.0, step / peak)
-    return _cosine(1.0, END_FACTOR, (step - peak) / (last - peak) if last > peak else 1.0)
+    return _cosine(1.0, END_FACTOR, (step - peak) / (last - peak) if last > peak else 0.0)
 
 
 def _cosine(start: float, end: float, progress: float) -> float:

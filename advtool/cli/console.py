@@ -1,0 +1,95 @@
+"""Messages for people: all of them on stderr, and bars only when that is a terminal."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+QUIET, NORMAL, VERBOSE = 0, 1, 2
+_level = NORMAL
+
+
+def set_level(quiet: bool, verbose: bool) -> None:
+    global _level
+    _level = VERBOSE if verbose else QUIET if quiet else NORMAL
+
+
+def is_verbose() -> bool:
+    return _level == VERBOSE
+
+
+def shows_bars() -> bool:
+    return _level > QUIET and sys.stderr.isatty()
+
+
+def say(text: str) -> None:
+    """One line on stderr, unless -q."""
+    if _level > QUIET:
+        print(f"advtool: {text}", file=sys.stderr, flush=True)
+
+
+def detail(text: str) -> None:
+    """One line on stderr with -v."""
+    if _level == VERBOSE:
+        say(text)
+
+
+def error(text: str) -> None:
+    """The one line that says why the command failed."""
+    print(f"advtool: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+
+def install_warnings() -> None:
+    """Python warnings become one line on stderr; those of libraries are shown with -v only."""
+
+    def show(message, category, filename, lineno, file=None, line=None) -> None:
+        if issubclass(category, UserWarning) and category.__module__.startswith("advtool"):
+            say(f"warning: {message}")
+        else:
+            detail(f"warning: {message} ({filename}:{lineno})")
+
+    warnings.showwarning = show
+
+
+@contextmanager
+def bar(description: str, total: int | None) -> Iterator:
+    """A progress bar of images; yields a function to call with the number done since the last call."""
+    if not shows_bars():
+        yield lambda count: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr_console(), transient=True) as progress:
+        task = progress.add_task(description, total=total, rate="")
+
+        def advance(count: int) -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, advance=count, rate=f"{speed:,.0f} images/s" if speed else "")
+
+        yield advance
+
+
+def stderr_console():
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr: bool = False) -> None:
+    """A table at a terminal: first column left, the others right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(stderr=to_stderr).print(table)

@@ -1,0 +1,106 @@
+"""The command line: subcommands, signals, exit codes."""
+
+import os
+import signal
+import sys
+import traceback
+
+import typer
+from typer.core import TyperGroup
+
+import advtool
+from advtool.cli import console
+from advtool.errors import AdvtoolError, unknown
+
+BROKEN_PIPE, INTERRUPTED = 141, 130
+
+
+class Group(TyperGroup):
+    """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe."""
+
+    def invoke(self, ctx):
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            _silence_stdout()
+            raise typer.Exit(BROKEN_PIPE) from None
+
+    def resolve_command(self, ctx, args):
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise unknown("command", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=Group,
+    name="advtool",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    """Train, attack and evaluate classifiers, in stages that pipe into one another.
+
+    Stages read and write safetensors checkpoints and WebDataset shards. Without --data they use the embedded
+    8×8 digits: [bold]advtool train --adv l2 --eps 0.5 | advtool eval --adv l2 --eps 0.25,0.5[/bold]
+    """
+    if version:
+        print(advtool.__version__)
+        raise typer.Exit()
+
+
+def _register() -> None:
+    from advtool.cli import data, evaluate, train
+
+    app.command("train")(train.train)
+    app.command("eval")(evaluate.evaluate)
+    app.command("data")(data.data)
+
+
+_register()
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    console.install_warnings()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        status = _run()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def _run() -> int:
+    try:
+        result = app(prog_name="advtool", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except AdvtoolError as error:
+        if console.is_verbose():
+            traceback.print_exc()
+        console.error(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        if text := error.format_message():
+            console.error(text)
+        return error.exit_code
+    except MemoryError:
+        console.error("out of memory; a smaller --batch-size or --limit may help")
+        return 1
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        console.error("out of memory on the device; a smaller --batch-size may help")
+        return 1
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

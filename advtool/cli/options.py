@@ -1,0 +1,87 @@
+"""The options that several commands share. They mean the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="Images: '-' (stdin), a name (see 'advtool data --list'), a .tar or .tar.gz shard, a glob or brace"
+        " pattern, or a directory of shards or class folders. Default: stdin if it is a pipe or file, else digits.",
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option("--split", metavar="train|test", help="Part of a named dataset or directory to read."),
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        metavar="DIR",
+        help="Where torchvision datasets lie. Default: $ADVTOOL_DATA, else ~/.cache/advtool.",
+    ),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Download a named dataset that is not on disk. Default: never.")
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="FILE|-",
+        help="Output. Default: stdout if it is a pipe or file, else a fresh file in this directory.",
+    ),
+]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing output. Default: an error.")]
+Adv = Annotated[
+    str, typer.Option("--adv", metavar="none|l2|linf", help="Norm of the adversary, per image. Default: none.")
+]
+Eps = Annotated[
+    str | None,
+    typer.Option("--eps", metavar="E", help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."),
+]
+EpsList = Annotated[
+    str | None,
+    typer.Option("--eps", metavar="E[,E…]", help="Radii on the [0,1] pixel scale, such as 0.25,0.5 or 8/255."),
+]
+StepSize = Annotated[
+    str | None,
+    typer.Option(
+        "--step-size",
+        metavar="A",
+        help="Length of a PGD step, on the [0,1] pixel scale. Default: eps/5 in training, 2.5·eps/steps in evaluation.",
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option("--steps", metavar="K", min=0, help="PGD steps. Default: 7 in training, 50 in evaluation."),
+]
+RandomStart = Annotated[
+    bool | None,
+    typer.Option(
+        "--random-start/--no-random-start",
+        help="Begin PGD at a random point of the ball. Default: on for linf, off for l2.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of everything random.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. Default: the fastest found.")
+]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", min=1, help="Images at a time.")]
+Limit = Annotated[
+    int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="Use the first N images. Default: all.")
+]
+Amp = Annotated[
+    bool | None,
+    typer.Option("--amp/--no-amp", help="Compute in bfloat16 where it is safe. Default: on for CUDA, off elsewhere."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. Default: a table at a terminal.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on stderr.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More on stderr, and a traceback for any error.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")]

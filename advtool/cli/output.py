@@ -1,0 +1,94 @@
+"""Where results go: stdout when it is a pipe or a file, a fresh file at a terminal, or where -o says."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from advtool.errors import UsageError
+from advtool.io.atomic import whole_file, writing
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A place to write to, checked before any work is done. `path` is None for stdout."""
+
+    path: Path | None
+    fresh: bool = False
+
+    @property
+    def name(self) -> str:
+        return "stdout" if self.path is None else str(self.path)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether this is a file that can be replaced, not a pipe or a device."""
+        return self.path is not None and (self.path.is_file() or not self.path.exists())
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; a file appears whole or not at all."""
+        if self.path is None:
+            with writing("stdout"):
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            return
+        with whole_file(self.path) as file:
+            file.write(data)
+
+
+def destination(out: str | None, stem: str, suffix: str, force: bool, may_replace: bool = False) -> Destination:
+    """Find where -o points, and refuse what cannot work.
+
+    Parameters
+    ----------
+    out : the value of -o, None if it was not given
+    stem, suffix : of the file name that is made up at a terminal
+    may_replace : whether an existing file is fine even without --force
+
+    Raises
+    ------
+    UsageError
+        if the output exists and `force` is not set, its directory is missing or not writable, or binary output
+        would go to a terminal
+    """
+    if out is None:
+        return Destination(_fresh_path(stem, suffix), fresh=True) if sys.stdout.isatty() else Destination(None)
+    if out == "-":
+        if sys.stdout.isatty():
+            raise UsageError("-o -: binary is not written to a terminal; redirect it or name a file")
+        return Destination(None)
+    path = Path(out)
+    check_directory(path.parent)
+    if path.is_dir():
+        raise UsageError(f"-o {out}: is a directory")
+    if path.is_file() and not (force or may_replace):
+        raise UsageError(f"-o {out}: exists; -f overwrites it")
+    return Destination(path)
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse a directory that does not exist or cannot be written to."""
+    if not directory.is_dir():
+        raise UsageError(f"-o: directory {directory} does not exist")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UsageError(f"-o: directory {directory} is not writable")
+
+
+def print_json(report: dict) -> None:
+    """Write a report as one line of JSON."""
+    print(json.dumps(report, allow_nan=False), flush=True)
+
+
+def wants_json(json_flag: bool) -> bool:
+    """Reports are JSON when asked for, and when stdout is not a terminal."""
+    return json_flag or not sys.stdout.isatty()
+
+
+def _fresh_path(stem: str, suffix: str) -> Path:
+    path, number = Path(stem + suffix), 1
+    while path.exists():
+        number += 1
+        path = Path(f"{stem}-{number}{suffix}")
+    check_directory(Path())
+    return path

@@ -1,0 +1,46 @@
+"""Which device to compute on, how much of its memory to use, and why."""
+
+import os
+
+import torch
+
+from advtool.errors import UsageError
+
+
+def choose(name: str) -> tuple[torch.device, str]:
+    """The device of that name and the reason for it; ``auto`` takes the fastest that there is.
+
+    Raises
+    ------
+    UsageError
+        if there is no such device
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
+        if torch.backends.mps.is_available():
+            return torch.device("mps"), "mps (Apple GPU)"
+        return torch.device("cpu"), f"cpu ({torch.get_num_threads()} threads; no GPU found)"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(f"--device {name}: not available ({str(error).splitlines()[0]})") from None
+    return device, f"{name} (as asked)"
+
+
+def use_amp(asked: bool | None, device: torch.device) -> bool:
+    """Whether to compute in bfloat16: as asked, else on GPUs that have it."""
+    if asked is not None:
+        return asked
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def memory_budget(device: torch.device, asked_gib: float | None) -> float:
+    """Bytes of pixels to hold at most: as asked, else half of the memory that is free."""
+    if asked_gib is not None:
+        return asked_gib * 2**30
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if device.type == "cuda":
+        free = min(free, torch.cuda.mem_get_info(device)[0])
+    return free / 2
