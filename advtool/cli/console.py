@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
@@ -52,34 +52,38 @@ def install_warnings() -> None:
 
 
 @contextmanager
-def bar(description: str, total: int | None) -> Iterator:
+def bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar of images; yields a function to call with the number done since the last call."""
+    with training_bar(total) as advance:
+        yield lambda count: advance(count, description, "")
+
+
+@contextmanager
+def training_bar(total: int) -> Iterator[Callable[[int, str, str], None]]:
+    """A progress bar of images with words before and behind it: call it with (number done, before, behind)."""
     if not shows_bars():
-        yield lambda count: None
+        yield lambda count, before, behind: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[behind]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=stderr_console(), transient=True) as progress:
-        task = progress.add_task(description, total=total, rate="")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total, rate="", behind="")
 
-        def advance(count: int) -> None:
+        def advance(count: int, before: str, behind: str) -> None:
             speed = progress.tasks[0].speed
-            progress.update(task, advance=count, rate=f"{speed:,.0f} images/s" if speed else "")
+            rate = f"{speed:,.0f} images/s" if speed else ""
+            progress.update(task, advance=count, description=before, behind=behind, rate=rate)
 
         yield advance
-
-
-def stderr_console():
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr: bool = False) -> None:

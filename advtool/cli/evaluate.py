@@ -114,7 +114,9 @@ def check_fit(model, images, file) -> None:
         raise AdvtoolError(
             f"{where}: images are {_by(shape)}, the model takes {_by(spec.shape)} (trained on {trained_on}; see --data)"
         )
-    if classes > len(spec.classes) or images.labels.max() >= len(spec.classes):
+    names = images.head.classes
+    renamed = names != spec.classes[:classes] and names != tuple(map(str, range(classes)))
+    if classes > len(spec.classes) or (classes < len(spec.classes) and renamed):
         raise AdvtoolError(
             f"{where}: {classes} classes, the model knows {len(spec.classes)} (trained on {trained_on}; see --data)"
         )

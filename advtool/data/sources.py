@@ -1,6 +1,7 @@
 """Where samples come from: everything that ``--data`` can name, behind one interface."""
 
 import glob
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,8 @@ def resolve(
     if spec is None:
         spec = "-" if streams.stdin_is_data() else EMBEDDED
     if spec == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("--data -: stdin is a terminal; pipe shards in: … | advtool …")
         return Stdin()
     path = Path(spec)
     if spec in named.NAMES and not path.exists():

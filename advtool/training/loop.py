@@ -67,6 +67,7 @@ class Trainer:
     observer: Observer
     save: Callable[[State], None] = lambda state: None
     history: list[dict] = field(default_factory=list)
+    last_state: State | None = None
 
     def __post_init__(self) -> None:
         self.optimizer = _optimizer(self.model, self.config)
@@ -75,13 +76,14 @@ class Trainer:
         """Train to the last epoch and return the history: a record an epoch."""
         if start:
             start.restore(self.model, self.optimizer)
-            self.history = list(start.history)
+            self.history, self.last_state = list(start.history), start
         for epoch in range(len(self.history), self.config.epochs):
             torch.manual_seed(keyed.derive(self.config.seed, "epoch", epoch) % 2**31)
             tally = self._epoch(epoch)
             record = {"epoch": epoch + 1, **tally.to_json()}
             self.history.append(record)
-            self.save(State.of(self.model, self.optimizer, self.history))
+            self.last_state = State.of(self.model, self.optimizer, self.history)
+            self.save(self.last_state)
             self.observer.epoch(record)
         self.model.eval()
         return self.history

@@ -1,0 +1,125 @@
+"""From data and wishes to a model and batches."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from advtool import keyed
+from advtool.data.arrays import Images, TooLarge, complete, load
+from advtool.data.batches import Batches, MemoryBatches, StreamBatches
+from advtool.data.sources import Source
+from advtool.errors import AdvtoolError, UsageError
+from advtool.io.head import Head
+from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.registry import build, default_arch
+
+STATISTICS_IMAGES = 10_000
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training images, in memory or, where they do not fit, as a source to stream from.
+
+    Attributes
+    ----------
+    images : all of them; the first 10,000 if they are streamed
+    n : how many there are
+    """
+
+    source: Source
+    images: Images
+    n: int
+    streamed: bool
+    limit: int | None
+
+    @property
+    def head(self) -> Head:
+        return self.images.head
+
+    def batches(self, batch_size: int, seed: int, device: torch.device, workers: int) -> Batches:
+        """Batches of this data on the device."""
+        if not self.streamed:
+            return MemoryBatches(self.images, batch_size, seed, device)
+        return StreamBatches(self.source, self.head, batch_size, seed, device, self.n, workers)
+
+
+def read_training_data(source: Source, limit: int | None, budget: float) -> TrainingData:
+    """Read training images into memory, or prepare to stream them if they need more than `budget` bytes.
+
+    Raises
+    ------
+    AdvtoolError
+        if they do not fit and come from a pipe, which cannot be read again
+    """
+    try:
+        images = load(source, limit, budget)
+        return TrainingData(source, images, len(images), False, limit)
+    except TooLarge as error:
+        if not source.repeatable:
+            raise AdvtoolError(f"{error}, too much for memory: write them to shards and train on those") from None
+    start = load(source, min(limit or STATISTICS_IMAGES, STATISTICS_IMAGES))
+    n, max_label = _scan(source, limit)
+    declared = source.open().head
+    images = Images(
+        start.pixels,
+        start.labels,
+        start.keys,
+        complete(declared, start.head.shape, max_label),
+        start.name,
+        start.split,
+    )
+    return TrainingData(source, images, n, True, limit)
+
+
+def new_model(images: Images, arch: str | None, args: dict, seed: int) -> Classifier:
+    """A freshly initialised model for these images; its normalisation is their mean and deviation."""
+    shape = images.head.shape
+    mean, std = channel_statistics(images.pixels)
+    spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args)
+    torch.manual_seed(keyed.derive(seed, "initialisation") % 2**31)
+    return build(spec)
+
+
+def check_init(model: Classifier, images: Images, arch: str | None, args: dict) -> None:
+    """Refuse to continue from a model that the data or the options do not fit."""
+    spec, head = model.spec, images.head
+    if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
+        raise UsageError(f"--init: the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}")
+    if head.shape != spec.shape or head.num_classes != len(spec.classes):
+        raise AdvtoolError(
+            f"--init: the model takes {_by(spec.shape)} images of {len(spec.classes)} classes,"
+            f" the data has {_by(head.shape)} and {head.num_classes}"
+        )
+
+
+def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel on the [0, 1] scale, to four digits; a constant channel has 1."""
+    scale = 255 if pixels.dtype == np.uint8 else 1
+    mean, std = [], []
+    for channel in range(pixels.shape[1]):
+        values = pixels[:, channel]
+        mean.append(round(float(values.mean(dtype=np.float64)) / scale, 4))
+        std.append(round(float(values.std(dtype=np.float64)) / scale, 4) or 1.0)
+    return tuple(mean), tuple(std)
+
+
+def subset(images: Images, n: int, seed: int) -> Images:
+    """`n` of the images, drawn by key, in their order; all of them if there are no more."""
+    if n >= len(images):
+        return images
+    draws = keyed.uniform((len(images), 1), keyed.ids_of(images.keys), keyed.derive(seed, "subset"))[:, 0]
+    return images.take(np.sort(draws.argsort(stable=True)[:n].numpy()))
+
+
+def _scan(source: Source, limit: int | None) -> tuple[int, int]:
+    """(number of samples, largest label) of a source, without decoding images."""
+    count, largest = 0, 0
+    for count, sample in enumerate(itertools.islice(iter(source.open()), limit), 1):
+        largest = max(largest, sample.label)
+    return count, largest
+
+
+def _by(shape) -> str:
+    return "×".join(map(str, shape))
