@@ -1,2 +1,182 @@
-def data():
-    """x"""
+"""``advtool data``: list, inspect, verify, and convert to shards."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advtool.cli import console, options, output
+from advtool.errors import AdvtoolError, UsageError
+
+
+def data(
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="The same as --data SOURCE.")] = None,
+    data_: options.Data = None,
+    split: options.Split = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the named datasets and stop.")] = False,
+    info: Annotated[bool, typer.Option("--info", help="Count and describe instead of converting.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode everything and report the first fault instead of converting.")
+    ] = False,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", metavar="PIXELS", min=1, help="Scale the shorter side and crop the centre square."
+                     " Default: images pass byte for byte."),
+    ] = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option("--shard-size", metavar="N", min=1, help="Samples a shard when -o names a directory."
+                     " Default: 10000."),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", metavar="FILE|DIR/|-", help="One tar (gzipped if it ends in .gz), or a directory"
+                     " for SPLIT-000000.tar and on. Default: stdout if it is a pipe or file, else a fresh file."),
+    ] = None,
+    force: options.Force = False,
+    limit: options.Limit = None,
+    data_root: options.DataRoot = None,
+    download: options.Download = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Write any source of images as WebDataset shards, or say what is in it.
+
+    Sources: a named dataset, shards, class folders, or a stream: advtool data cifar10 --split train -o shards/
+    """
+    console.set_level(quiet, verbose)
+    if source is not None and data_ is not None:
+        raise UsageError("SOURCE and --data name the same thing; give one of them")
+    if sum((list_, info, verify)) > 1:
+        raise UsageError("--list, --info and --verify exclude one another")
+
+    from advtool.data.sources import resolve
+
+    if list_:
+        return _list(data_root, json)
+
+    def resolved(part: str | None):
+        return resolve(source or data_, part, data_root=data_root, download=download)
+
+    found = resolved(split)
+    if info:
+        return _info([found] if split else [resolved(part) for part in found.splits] or [found], limit, json)
+    if verify:
+        return _verify([found] if split else [resolved(part) for part in found.splits] or [found], limit, json)
+    command = shlex.join(["advtool", *_recorded(sys.argv[1:])])
+    _convert(found, command, out, force, limit, size, shard_size, dry_run)
+
+
+def _convert(source, command, out, force, limit, size, shard_size, dry_run) -> None:
+    from advtool.data.convert import convert
+    from advtool.io.shards import shard_paths, write_directory, write_file, write_stream
+
+    name = source.split or "data"
+    directory = Path(out) if out and out != "-" and (out.endswith("/") or Path(out).is_dir() or shard_size) else None
+    if directory:
+        if directory.is_dir():
+            output.check_directory(directory)
+            if shard_paths(directory, name) and not force:
+                raise UsageError(f"-o {out}: has {name} shards already; -f overwrites them")
+        else:
+            output.check_directory(directory.parent)
+            if directory.exists():
+                raise UsageError(f"-o {out}: is not a directory")
+    else:
+        stem = "-".join([Path(source.name.rstrip("/")).name.split(".")[0] or "data", *([source.split] if source.split else [])])
+        target = output.destination(out, stem, ".tar", force)
+    conversion = convert(source, command, limit, size)
+    if dry_run:
+        where = str(directory) if directory else target.name
+        head = conversion.head
+        print_head = {"split": head.split, "shape": head.shape, "num_classes": head.num_classes}
+        output.print_json({"schema": 1, "command": "data", "source": source.name, "output": where, **print_head})
+    elif directory:
+        count = write_directory(directory, name, conversion.head, conversion.samples, shard_size or 10_000)
+        console.say(f"wrote {count:,} samples to {directory}/{name}-*.tar")
+    elif target.path:
+        count = write_file(target.path, conversion.head, conversion.samples)
+        console.say(f"wrote {count:,} samples to {target.name}")
+    else:
+        write_stream(sys.stdout.buffer, conversion.head, conversion.samples)
+
+
+def _list(data_root, json: bool) -> None:
+    from advtool.data import named
+
+    entries = [{"name": "digits", "shape": [1, 8, 8], "train": 1437, "test": 360, "on_disk": True}]
+    for entry in named.describe():
+        paths = [named.resolve(entry["name"], part, named.root(data_root), False).expected_path for part in ("train", "test")]
+        entries.append({**entry, "on_disk": all(path.exists() for path in paths)})
+    if output.wants_json(json):
+        output.print_json({"schema": 1, "command": "data", "data_root": str(named.root(data_root)), "datasets": entries})
+        return
+    rows = [
+        [e["name"], _by(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
+        for e in entries
+    ]
+    console.show_table(f"named datasets under {named.root(data_root)}", ["name", "shape", "train", "test", "on disk"], rows)
+
+
+def _info(parts, limit: int | None, json: bool) -> None:
+    from advtool.data.inspect import summarize
+
+    summaries = [summarize(part, limit) for part in parts]
+    if output.wants_json(json):
+        output.print_json({"schema": 1, "command": "data", "parts": [summary.to_json() for summary in summaries]})
+        return
+    rows = [
+        [
+            summary.split or "(all)",
+            f"{summary.n:,}",
+            _by(summary.shape) if summary.shape else "differing",
+            str(summary.num_classes),
+            f"{min(summary.class_counts):,}–{max(summary.class_counts):,}",
+            " ".join(summary.formats),
+        ]
+        for summary in summaries
+    ]
+    console.show_table(parts[0].name, ["split", "images", "shape", "classes", "per class", "format"], rows)
+    first = summaries[0]
+    shown = ", ".join(first.classes[:12]) + (", …" if len(first.classes) > 12 else "")
+    print(f"classes: {shown}")
+    if first.origin:
+        print(f"origin:  {first.origin}")
+    for command in first.history:
+        print(f"made by: {command}")
+
+
+def _verify(parts, limit: int | None, json: bool) -> None:
+    from advtool.data.inspect import verify
+
+    results = [(part, verify(part, limit)) for part in parts]
+    if output.wants_json(json):
+        described = [{"split": part.split, "good": result.good, "fault": result.fault} for part, result in results]
+        output.print_json({"schema": 1, "command": "data", "source": parts[0].name, "parts": described})
+    else:
+        rows = [[part.split or "(all)", f"{result.good:,}", result.fault or "none"] for part, result in results]
+        console.show_table(parts[0].name, ["split", "good samples", "first fault"], rows)
+    faults = [f"{result.fault} ({result.good} good samples before it)" for _, result in results if result.fault]
+    if faults:
+        raise AdvtoolError(faults[0])
+
+
+def _recorded(arguments: list[str]) -> list[str]:
+    """The command line without what does not affect the result: -o and its value, -f, -q, -v."""
+    kept, skip = [], False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument in ("-o", "--out"):
+            skip = True
+        elif argument not in ("-f", "--force", "-q", "--quiet", "-v", "--verbose") and not argument.startswith("--out="):
+            kept.append(argument)
+    return kept
+
+
+def _by(shape) -> str:
+    return "×".join(map(str, shape))

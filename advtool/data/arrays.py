@@ -73,10 +73,13 @@ def load(source: Source, limit: int | None = None, max_bytes: float = float("inf
 
 
 class SampleChecker:
-    """Decodes samples and holds them to one shape, one kind and one set of classes."""
+    """Decodes samples and holds them to one shape, one kind and one set of classes.
 
-    def __init__(self, head: Head):
-        self._shape, self._classes = head.shape, head.num_classes
+    With `sizes_differ` only the number of channels has to agree.
+    """
+
+    def __init__(self, head: Head, sizes_differ: bool = False):
+        self._shape, self._classes, self._sizes_differ = head.shape, head.num_classes, sizes_differ
         self._dtype, self._first = None, None
 
     def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
@@ -87,7 +90,7 @@ class SampleChecker:
             self._shape = self._shape or pixels.shape
         if len(pixels) == 1 and self._shape[0] == 3:
             pixels = np.repeat(pixels, 3, axis=0)
-        if pixels.shape != self._shape:
+        if pixels.shape != self._shape and not self._sizes_differ:
             raise sample.fault(
                 f"image is {_by(pixels.shape)}, but those before it are {_by(self._shape)}"
                 if sample.key != self._first

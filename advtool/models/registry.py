@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 
+import torch
 from torch import nn
 
 from advtool.errors import UsageError, unknown
@@ -39,7 +40,8 @@ def build(spec: ModelSpec) -> Classifier:
             raise UsageError(f"architecture {spec.arch} takes no --{name}")
     if spec.arch == "cnn" and min(spec.shape[1:]) < 4:
         raise UsageError("architecture cnn needs images of at least 4×4 pixels")
-    return Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
+    model = Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
+    return model.to(memory_format=torch.channels_last)
 
 
 def default_arch(shape: tuple[int, int, int]) -> str:

@@ -1,0 +1,70 @@
+"""Any source as a stream of samples that can be written as shards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from advtool.data.arrays import complete
+from advtool.data.sources import Source
+from advtool.errors import AdvtoolError
+from advtool.io import images
+from advtool.io.head import Head
+from advtool.io.samples import Sample
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Samples to write, and the head that goes before them."""
+
+    head: Head
+    samples: Iterator[Sample]
+
+
+def convert(source: Source, command: str, limit: int | None = None, size: int | None = None) -> Conversion:
+    """Read a source for writing.
+
+    Images pass as they are, byte for byte, unless they are resized. Members that are no part of a sample are left
+    out. Where the source does not say how many classes it has and can be read twice, they are counted first.
+
+    Parameters
+    ----------
+    command : what to add to the history
+    size : scale the shorter side to this and crop the centre square; 8-bit images only
+    """
+    reader = source.open()
+    head = reader.head
+    if head.num_classes is None and source.repeatable:
+        largest = max(sample.label for sample in islice(iter(source.open()), limit))
+        head = replace(complete(head, head.shape, largest), shape=head.shape)
+    samples = iter(reader)
+    first = next(samples)
+    shape = (*first.shape()[:1], size, size) if size else head.shape
+    if size and head.shape:
+        shape = (head.shape[0], size, size)
+    head = head.after(command, shape=shape, split=head.split or source.split, source=head.source or source.name)
+    chained = islice(_chain(first, samples), limit)
+    return Conversion(head, (_plain(sample, size, shape) for sample in chained))
+
+
+def _chain(first: Sample, rest: Iterator[Sample]) -> Iterator[Sample]:
+    yield first
+    yield from rest
+
+
+def _plain(sample: Sample, size: int | None, shape: tuple[int, int, int] | None) -> Sample:
+    extension = sample.extension
+    _ = sample.label
+    data = sample.members[extension]
+    if size:
+        if extension == images.FLOAT:
+            raise AdvtoolError(f"{sample.shard}: sample '{sample.key}': float images are not resized")
+        pixels = sample.pixels()
+        if len(pixels) == 1 and shape[0] == 3:
+            pixels = np.repeat(pixels, 3, axis=0)
+        extension, data = "png", images.encode_png(images.resize(pixels, size))
+    members = {extension: data, "cls": sample.members["cls"]}
+    if "json" in sample.members:
+        members["json"] = sample.members["json"]
+    return Sample(sample.key, members, sample.shard)

@@ -1,0 +1,93 @@
+"""What is in a source: counts, shapes, formats, faults."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from advtool.data.arrays import SampleChecker, complete
+from advtool.data.sources import Source
+from advtool.errors import AdvtoolError
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One part of a source.
+
+    Attributes
+    ----------
+    n : number of samples
+    shape : (C, H, W), None where images differ in size
+    formats : image extension → count
+    class_counts : samples a class, in the order of the labels
+    classes : class names
+    history : commands that made it
+    """
+
+    source: str
+    split: str | None
+    n: int
+    shape: tuple[int, int, int] | None
+    formats: dict[str, int]
+    num_classes: int
+    class_counts: list[int]
+    classes: tuple[str, ...]
+    origin: str | None
+    history: tuple[str, ...]
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+
+def summarize(source: Source, limit: int | None = None) -> Summary:
+    """Read a source through and count; images are not decoded beyond their headers."""
+    reader = source.open()
+    formats, labels, shapes, n = Counter(), Counter(), set(), 0
+    for n, sample in enumerate(reader, 1):
+        formats[sample.extension] += 1
+        labels[sample.label] += 1
+        if len(shapes) < 2:
+            shapes.add(sample.shape())
+        if n == limit:
+            break
+    shape = shapes.pop() if len(shapes) == 1 else None
+    head = complete(reader.head, reader.head.shape or shape, max(labels))
+    return Summary(
+        source=source.name,
+        split=head.split or source.split,
+        n=n,
+        shape=shape,
+        formats=dict(formats),
+        num_classes=head.num_classes,
+        class_counts=[labels[label] for label in range(max(head.num_classes, max(labels) + 1))],
+        classes=head.classes,
+        origin=head.source,
+        history=head.history,
+    )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Result of reading everything: samples that were good before the first fault, and the fault."""
+
+    good: int
+    fault: str | None
+
+
+def verify(source: Source, limit: int | None = None) -> Verification:
+    """Read and decode every sample up to the first fault.
+
+    Images must agree in shape, unless a head member says that they differ.
+    """
+    good = 0
+    try:
+        reader = source.open()
+        sizes_differ = reader.head.num_classes is not None and reader.head.shape is None
+        check = SampleChecker(reader.head, sizes_differ)
+        for sample in reader:
+            check(sample)
+            sample.provenance()
+            good += 1
+            if good == limit:
+                break
+    except AdvtoolError as error:
+        return Verification(good, str(error))
+    return Verification(good, None)
