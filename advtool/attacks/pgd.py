@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from advtool import keyed
 from advtool.attacks.ball import BALLS
 from advtool.attacks.guard import untouched
-from advtool.threat import Threat
 from advtool.errors import AdvtoolError
+from advtool.threat import Threat
 
 
 def pgd(

@@ -18,22 +18,36 @@ def data(
     list_: Annotated[bool, typer.Option("--list", help="List the named datasets and stop.")] = False,
     info: Annotated[bool, typer.Option("--info", help="Count and describe instead of converting.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode everything and report the first fault instead of converting.")
+        bool,
+        typer.Option("--verify", help="Decode everything and report the first fault instead of converting."),
     ] = False,
     size: Annotated[
         int | None,
-        typer.Option("--size", metavar="PIXELS", min=1, help="Scale the shorter side and crop the centre square."
-                     " Default: images pass byte for byte."),
+        typer.Option(
+            "--size",
+            metavar="PIXELS",
+            min=1,
+            help="Scale the shorter side and crop the centre square. Default: images pass byte for byte.",
+        ),
     ] = None,
     shard_size: Annotated[
         int | None,
-        typer.Option("--shard-size", metavar="N", min=1, help="Samples a shard when -o names a directory."
-                     " Default: 10000."),
+        typer.Option(
+            "--shard-size",
+            metavar="N",
+            min=1,
+            help="Samples a shard when -o names a directory. Default: 10000.",
+        ),
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("-o", "--out", metavar="FILE|DIR/|-", help="One tar (gzipped if it ends in .gz), or a directory"
-                     " for SPLIT-000000.tar and on. Default: stdout if it is a pipe or file, else a fresh file."),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE|DIR/|-",
+            help="One tar (gzipped if it ends in .gz), or a directory"
+            " for SPLIT-000000.tar and on. Default: stdout if it is a pipe or file, else a fresh file.",
+        ),
     ] = None,
     force: options.Force = False,
     limit: options.Limit = None,
@@ -87,7 +101,12 @@ def _convert(source, command, out, force, limit, size, shard_size, dry_run) -> N
             if directory.exists():
                 raise UsageError(f"-o {out}: is not a directory")
     else:
-        stem = "-".join([Path(source.name.rstrip("/")).name.split(".")[0] or "data", *([source.split] if source.split else [])])
+        stem = "-".join(
+            [
+                Path(source.name.rstrip("/")).name.split(".")[0] or "data",
+                *([source.split] if source.split else []),
+            ]
+        )
         target = output.destination(out, stem, ".tar", force)
     conversion = convert(source, command, limit, size)
     if dry_run:
@@ -110,16 +129,22 @@ def _list(data_root, json: bool) -> None:
 
     entries = [{"name": "digits", "shape": [1, 8, 8], "train": 1437, "test": 360, "on_disk": True}]
     for entry in named.describe():
-        paths = [named.resolve(entry["name"], part, named.root(data_root), False).expected_path for part in ("train", "test")]
+        paths = [
+            named.resolve(entry["name"], part, named.root(data_root), False).expected_path for part in ("train", "test")
+        ]
         entries.append({**entry, "on_disk": all(path.exists() for path in paths)})
     if output.wants_json(json):
-        output.print_json({"schema": 1, "command": "data", "data_root": str(named.root(data_root)), "datasets": entries})
+        output.print_json(
+            {"schema": 1, "command": "data", "data_root": str(named.root(data_root)), "datasets": entries}
+        )
         return
     rows = [
         [e["name"], _by(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
         for e in entries
     ]
-    console.show_table(f"named datasets under {named.root(data_root)}", ["name", "shape", "train", "test", "on disk"], rows)
+    console.show_table(
+        f"named datasets under {named.root(data_root)}", ["name", "shape", "train", "test", "on disk"], rows
+    )
 
 
 def _info(parts, limit: int | None, json: bool) -> None:
@@ -173,7 +198,14 @@ def _recorded(arguments: list[str]) -> list[str]:
             skip = False
         elif argument in ("-o", "--out"):
             skip = True
-        elif argument not in ("-f", "--force", "-q", "--quiet", "-v", "--verbose") and not argument.startswith("--out="):
+        elif argument not in (
+            "-f",
+            "--force",
+            "-q",
+            "--quiet",
+            "-v",
+            "--verbose",
+        ) and not argument.startswith("--out="):
             kept.append(argument)
     return kept
 

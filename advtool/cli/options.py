@@ -40,7 +40,8 @@ Out = Annotated[
 ]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing output. Default: an error.")]
 Adv = Annotated[
-    str, typer.Option("--adv", metavar="none|l2|linf", help="Norm of the adversary, per image. Default: none.")
+    str,
+    typer.Option("--adv", metavar="none|l2|linf", help="Norm of the adversary, per image. Default: none."),
 ]
 Eps = Annotated[
     str | None,
@@ -71,11 +72,13 @@ RandomStart = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of everything random.")]
 Device = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. Default: the fastest found.")
+    str,
+    typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. Default: the fastest found."),
 ]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", min=1, help="Images at a time.")]
 Limit = Annotated[
-    int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="Use the first N images. Default: all.")
+    int | None,
+    typer.Option("-n", "--limit", metavar="N", min=1, help="Use the first N images. Default: all."),
 ]
 Amp = Annotated[
     bool | None,

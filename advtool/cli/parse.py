@@ -3,8 +3,8 @@
 import math
 from fractions import Fraction
 
-from advtool.threat import NORMS
 from advtool.errors import UsageError, unknown
+from advtool.threat import NORMS
 
 
 def number(text: str, option: str) -> float:

@@ -4,13 +4,9 @@ from typing import Annotated
 
 import typer
 
-from advtool.cli import console, options, output, parse
+from advtool.cli import console, options, parse
 from advtool.errors import UsageError
 from advtool.threat import Threat
-
-
-def _option(*names: str, **settings):
-    return typer.Option(*names, **settings)
 
 
 def train(
@@ -23,88 +19,124 @@ def train(
     random_start: options.RandomStart = None,
     arch: Annotated[
         str | None,
-        _option("--arch", metavar="NAME", help="Architecture. Default: by image size, cnn-small to resnet50."),
+        typer.Option("--arch", metavar="NAME", help="Architecture. Default: by image size, cnn-small to resnet50."),
     ] = None,
     width: Annotated[
-        float | None, _option("--width", metavar="W", help="Factor on the width of every layer. Default: 1.")
+        float | None,
+        typer.Option("--width", metavar="W", help="Factor on the width of every layer. Default: 1."),
     ] = None,
     hidden: Annotated[
-        str | None, _option("--hidden", metavar="N,…", help="Hidden sizes of the mlp. Default: 1024,1024.")
+        str | None,
+        typer.Option("--hidden", metavar="N,…", help="Hidden sizes of the mlp. Default: 1024,1024."),
     ] = None,
     init: Annotated[
-        str | None, _option("--init", metavar="FILE|-", help="Start from this checkpoint. Default: random weights.")
+        str | None,
+        typer.Option("--init", metavar="FILE|-", help="Start from this checkpoint. Default: random weights."),
     ] = None,
     epochs: Annotated[
         int | None,
-        _option("--epochs", metavar="N", min=0, help="Passes over the data. Default: 20 up to 16×16 pixels, 10 up to"
-                " 28×28, else 150."),
+        typer.Option(
+            "--epochs",
+            metavar="N",
+            min=0,
+            help="Passes over the data. Default: 15 up to 16×16 pixels, 10 up to 28×28, else 150.",
+        ),
     ] = None,
     batch_size: options.BatchSize = None,
     optimizer: Annotated[
         str | None,
-        _option("--optimizer", metavar="sgd|adam", help="Default: adam (AdamW) up to 28×28 pixels, else sgd."),
+        typer.Option("--optimizer", metavar="sgd|adam", help="Default: adam (AdamW) up to 28×28 pixels, else sgd."),
     ] = None,
     lr: Annotated[
         float | None,
-        _option("--lr", metavar="R", min=0, help="Peak learning rate. Default: 0.005 up to 16×16 pixels, 0.002 up to"
-                " 28×28, else 0.1."),
+        typer.Option(
+            "--lr",
+            metavar="R",
+            min=0,
+            help="Peak learning rate. Default: 0.005 up to 16×16 pixels, 0.002 up to 28×28, else 0.1.",
+        ),
     ] = None,
     momentum: Annotated[
-        float | None, _option("--momentum", metavar="M", min=0, max=1, help="Of SGD, or Adam's β₁. Default: 0.9.")
+        float | None,
+        typer.Option("--momentum", metavar="M", min=0, max=1, help="Of SGD, or Adam's β₁. Default: 0.9."),
     ] = None,
     weight_decay: Annotated[
-        float | None, _option("--weight-decay", metavar="D", min=0, help="Default: 0.0005; 0 turns it off.")
+        float | None,
+        typer.Option("--weight-decay", metavar="D", min=0, help="Default: 0.0005; 0 turns it off."),
     ] = None,
     schedule: Annotated[
         str | None,
-        _option("--schedule", metavar="constant|step|cosine|one-cycle", help="Of the learning rate. Default:"
-                " one-cycle up to 28×28 pixels, else step."),
+        typer.Option(
+            "--schedule",
+            metavar="constant|step|cosine|one-cycle",
+            help="Of the learning rate. Default: one-cycle up to 28×28 pixels, else step.",
+        ),
     ] = None,
     lr_drops: Annotated[
         str | None,
-        _option("--lr-drops", metavar="E,…", help="Epochs at which 'step' drops the rate. Default: 1/3 and 2/3."),
+        typer.Option("--lr-drops", metavar="E,…", help="Epochs at which 'step' drops the rate. Default: 1/3 and 2/3."),
     ] = None,
     lr_drop_factor: Annotated[
-        float | None, _option("--lr-drop-factor", metavar="F", min=0, max=1, help="Of each drop. Default: 0.1.")
+        float | None,
+        typer.Option("--lr-drop-factor", metavar="F", min=0, max=1, help="Of each drop. Default: 0.1."),
     ] = None,
     label_smoothing: Annotated[
         float | None,
-        _option("--label-smoothing", metavar="S", min=0, max=0.999, help="Target mass spread over all classes."
-                " Default: 0.3 up to 16×16 pixels, else 0 (off)."),
+        typer.Option(
+            "--label-smoothing",
+            metavar="S",
+            min=0,
+            max=0.999,
+            help="Target mass spread over all classes. Default: 0.3 up to 16×16 pixels, else 0 (off).",
+        ),
     ] = None,
     augment: Annotated[
         str | None,
-        _option("--augment", metavar="none|crop|flip|crop+flip", help="Per image, crops padded by 4. Default: none up"
-                " to 28×28 pixels, else crop+flip (crop for svhn)."),
+        typer.Option(
+            "--augment",
+            metavar="none|crop|flip|crop+flip",
+            help="Per image, crops padded by 4. Default: none up to 28×28 pixels, else crop+flip (crop for svhn).",
+        ),
     ] = None,
     out: options.Out = None,
     force: options.Force = False,
     resume: Annotated[
         bool,
-        _option("--resume", help="Go on from the last epoch in OUT.state, which an unfinished run with -o leaves."
-                " Default: start anew."),
+        typer.Option(
+            "--resume",
+            help="Go on from the last epoch in OUT.state, which an unfinished run with -o leaves. Default: start anew.",
+        ),
     ] = False,
     test_limit: Annotated[
         int,
-        _option("--test-limit", metavar="N", min=0, help="Test images to attack in the final evaluation, drawn by"
-                " key; 0 for all."),
+        typer.Option(
+            "--test-limit",
+            metavar="N",
+            min=0,
+            help="Test images to attack in the final evaluation, drawn by key; 0 for all.",
+        ),
     ] = 1000,
     limit: options.Limit = None,
     data_root: options.DataRoot = None,
     download: options.Download = False,
     max_memory: Annotated[
         float | None,
-        _option("--max-memory", metavar="GIB", min=0, help="Images that need more are streamed. Default: half of what"
-                " is free."),
+        typer.Option(
+            "--max-memory",
+            metavar="GIB",
+            min=0,
+            help="Images that need more are streamed. Default: half of what is free.",
+        ),
     ] = None,
     workers: Annotated[
-        int, _option("--workers", metavar="N", min=1, help="Threads that decode streamed images.")
+        int, typer.Option("--workers", metavar="N", min=1, help="Threads that decode streamed images.")
     ] = 2,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     amp: options.Amp = None,
     compile_: Annotated[
-        bool, _option("--compile/--no-compile", help="Compile the network with torch.compile. Default: off.")
+        bool,
+        typer.Option("--compile/--no-compile", help="Compile the network with torch.compile. Default: off."),
     ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -121,7 +153,7 @@ def train(
         raise UsageError(f"--eps {eps}: training takes one radius")
     size = None if step_size is None else parse.number(step_size, "--step-size")
     threat = Threat.training(norm, radii[0], steps, size, random_start) if norm else None
-    wishes = {
+    settings = {
         "optimizer": optimizer,
         "lr": lr,
         "momentum": momentum,
@@ -139,35 +171,37 @@ def train(
     if hidden is not None:
         args["hidden"] = list(args["hidden"])
 
-    from advtool.cli.training import Run, RunOptions
+    from advtool.cli.training import Place
+    from advtool.cli.training import train as run
+    from advtool.training.run import Wishes
 
-    run = Run(
-        RunOptions(
+    wishes = Wishes(
+        arch=arch,
+        arch_args={name: value for name, value in args.items() if value is not None},
+        epochs=epochs,
+        settings={name: value for name, value in settings.items() if value is not None},
+        threat=threat,
+        seed=seed,
+        amp=amp,
+        compile=compile_,
+        limit=limit,
+        max_memory=max_memory,
+        workers=workers,
+    )
+    run(
+        wishes,
+        Place(
             data=data,
             split=split,
             data_root=data_root,
             download=download,
-            limit=limit,
-            max_memory=max_memory,
-            workers=workers,
-            arch=arch,
-            arch_args={name: value for name, value in args.items() if value is not None},
             init=init,
-            epochs=epochs,
-            threat=threat,
-            wishes={name: value for name, value in wishes.items() if value is not None},
-            seed=seed,
             device=device,
-            amp=amp,
-            compile=compile_,
             out=out,
             force=force,
             resume=resume,
             test_limit=test_limit,
             json=json,
-        )
+            dry_run=dry_run,
+        ),
     )
-    if dry_run:
-        output.print_json(run.resolved())
-    else:
-        run.execute()

@@ -134,7 +134,9 @@ def _directory(name: str, path: Path, split: str | None, default_split: str) -> 
     found = {s: s for s in SPLITS if shard_paths(path, s)}
     if found:
         return _directory_of_shards(name, path, found, split or default_split)
-    loose = sorted(p for p in path.iterdir() if p.name.endswith((".tar", ".tar.gz", ".tgz")) and not p.name.startswith("."))
+    loose = sorted(
+        p for p in path.iterdir() if p.name.endswith((".tar", ".tar.gz", ".tgz")) and not p.name.startswith(".")
+    )
     if loose:
         return Shards(name, tuple(loose))
     return folders.resolve(name, path, split, default_split)

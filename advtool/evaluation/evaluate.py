@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks import pgd
-from advtool.threat import Threat
 from advtool.attacks.guard import untouched
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.errors import AdvtoolError
 from advtool.evaluation.statistics import accuracy
+from advtool.threat import Threat
 
 Progress = Callable[[int], None]
 
@@ -76,7 +76,11 @@ def risk(clean: int, robust: int, n: int, lam: float = 1.0) -> dict:
     joint risk is their sum with weight `lam`.
     """
     classification, adversarial = (n - clean) / n, (clean - robust) / n
-    return {"classification": classification, "adversarial": adversarial, "joint": classification + lam * adversarial}
+    return {
+        "classification": classification,
+        "adversarial": adversarial,
+        "joint": classification + lam * adversarial,
+    }
 
 
 def correct_clean(model: nn.Module, images: Images, settings: Settings, progress: Progress) -> Tensor:

@@ -17,4 +17,9 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
 
 def accuracy(correct: int, n: int) -> dict:
     """Accuracy as reports give it: fraction, count, and interval."""
-    return {"accuracy": correct / n, "correct": correct, "n": n, "ci95": [round(x, 6) for x in wilson(correct, n)]}
+    return {
+        "accuracy": correct / n,
+        "correct": correct,
+        "n": n,
+        "ci95": [round(x, 6) for x in wilson(correct, n)],
+    }

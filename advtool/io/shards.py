@@ -109,5 +109,3 @@ def _maybe_gzip(file: BinaryIO, compress: bool) -> Iterator[BinaryIO]:
 def _remove(path: Path) -> None:
     with suppress(FileNotFoundError):
         path.unlink()
-
-

@@ -60,7 +60,7 @@ def recipe(shape: tuple[int, int, int], epochs: int | None, mirrored: bool) -> d
     if side <= 28:
         tiny = side <= 16
         return {
-            "epochs": epochs if epochs is not None else 20 if tiny else 10,
+            "epochs": epochs if epochs is not None else 15 if tiny else 10,
             "batch_size": 128,
             "optimizer": "adam",
             "lr": 5e-3 if tiny else 2e-3,

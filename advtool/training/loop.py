@@ -48,9 +48,21 @@ class Tally:
 class Observer(Protocol):
     """Whoever wants to know how training goes."""
 
-    def batch(self, epoch: int, tally: Tally) -> None: ...
+    def batch(self, epoch: int, tally: Tally) -> None:
+        """A batch is done; `tally` sums up the epoch so far."""
 
-    def epoch(self, record: dict) -> None: ...
+    def epoch(self, record: dict) -> None:
+        """An epoch is done."""
+
+
+class Silent:
+    """An observer that does nothing."""
+
+    def batch(self, epoch: int, tally: Tally) -> None:
+        pass
+
+    def epoch(self, record: dict) -> None:
+        pass
 
 
 @dataclass
@@ -64,26 +76,25 @@ class Trainer:
     model: Classifier
     batches: Batches
     config: TrainConfig
-    observer: Observer
+    observer: Observer | None = None
     save: Callable[[State], None] = lambda state: None
     history: list[dict] = field(default_factory=list)
-    last_state: State | None = None
 
     def __post_init__(self) -> None:
+        self.observer = self.observer or Silent()
         self.optimizer = _optimizer(self.model, self.config)
 
     def run(self, start: State | None = None) -> list[dict]:
         """Train to the last epoch and return the history: a record an epoch."""
         if start:
             start.restore(self.model, self.optimizer)
-            self.history, self.last_state = list(start.history), start
+            self.history = list(start.history)
         for epoch in range(len(self.history), self.config.epochs):
             torch.manual_seed(keyed.derive(self.config.seed, "epoch", epoch) % 2**31)
             tally = self._epoch(epoch)
             record = {"epoch": epoch + 1, **tally.to_json()}
             self.history.append(record)
-            self.last_state = State.of(self.model, self.optimizer, self.history)
-            self.save(self.last_state)
+            self.save(State.of(self.model, self.optimizer, self.history))
             self.observer.epoch(record)
         self.model.eval()
         return self.history

@@ -116,8 +116,8 @@ def subset(images: Images, n: int, seed: int) -> Images:
 def _scan(source: Source, limit: int | None) -> tuple[int, int]:
     """(number of samples, largest label) of a source, without decoding images."""
     count, largest = 0, 0
-    for count, sample in enumerate(itertools.islice(iter(source.open()), limit), 1):
-        largest = max(largest, sample.label)
+    for sample in itertools.islice(iter(source.open()), limit):
+        count, largest = count + 1, max(largest, sample.label)
     return count, largest
 
 

@@ -1,13 +1,18 @@
 """The state of a training run after an epoch: all that is needed to go on as if nothing had happened."""
 
+import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from advtool.errors import AdvtoolError
-from advtool.io import checkpoints
+from advtool.io import checkpoints, streams
+from advtool.io.atomic import whole_file
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.classifier import Classifier
 
@@ -66,6 +71,35 @@ class State:
             for prefix in (_MODEL, _OPTIMIZER)
         )
         return cls(*parts, tuple(file.meta["history"]))
+
+
+class StateFile:
+    """``OUT.state``, beside the output while a run is under way; does nothing if the output is no file.
+
+    Parameters
+    ----------
+    run : what identifies the run; a state is taken up only by the same run
+    """
+
+    def __init__(self, out: Path | None, run: dict):
+        self.path = Path(f"{os.path.realpath(out)}.state") if out else None
+        self._run = json.loads(json.dumps(run))
+
+    def read(self) -> State | None:
+        """The state, or None if there is none."""
+        if not (self.path and self.path.exists()):
+            return None
+        return State.from_file(checkpoints.read(streams.open_path(self.path)), self._run)
+
+    def write(self, state: State) -> None:
+        if self.path:
+            with whole_file(self.path) as file:
+                file.write(state.to_bytes(self._run))
+
+    def remove(self) -> None:
+        if self.path:
+            with suppress(FileNotFoundError):
+                self.path.unlink()
 
 
 def _same(before: dict, now: dict, path: str, prefix: str = "") -> None:

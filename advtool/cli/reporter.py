@@ -1,0 +1,50 @@
+"""How training goes, told on stderr."""
+
+import time
+from contextlib import ExitStack
+
+from advtool.cli import console
+from advtool.training.loop import Tally
+
+
+class Reporter:
+    """Tells how training goes: a bar at a terminal, else a line every few seconds."""
+
+    SECONDS_BETWEEN_LINES = 5
+
+    def __init__(self, epochs: int, n: int):
+        self._epochs, self._total = epochs, n * epochs
+        self._stack = ExitStack()
+        self._last_line = 0.0
+
+    def __enter__(self) -> "Reporter":
+        self._started = time.perf_counter()
+        self._done, self._in_epoch = 0, 0
+        self._advance = self._stack.enter_context(console.training_bar(self._total))
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._stack.__exit__(*exception)
+
+    def batch(self, epoch: int, tally: Tally) -> None:
+        count = tally.n - self._in_epoch if tally.n > self._in_epoch else tally.n
+        self._in_epoch = tally.n
+        self._done += count
+        self._advance(count, f"epoch {epoch}/{self._epochs}", _describe(tally.to_json()))
+
+    def epoch(self, record: dict) -> None:
+        self._in_epoch = 0
+        now = time.perf_counter()
+        last = record["epoch"] == self._epochs
+        if console.shows_bars() or not (last or now - self._last_line > self.SECONDS_BETWEEN_LINES):
+            return
+        self._last_line = now
+        rate = self._done / max(now - self._started, 1e-9)
+        console.say(f"epoch {record['epoch']}/{self._epochs}: {_describe(record)}, {rate:,.0f} images/s")
+
+
+def _describe(record: dict) -> str:
+    parts = [f"loss {record['loss']:.3f}", f"clean {100 * record['clean_accuracy']:.1f}%"]
+    if "adversarial_accuracy" in record:
+        parts.append(f"adversarial {100 * record['adversarial_accuracy']:.1f}%")
+    return ", ".join(parts)
