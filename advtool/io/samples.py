@@ -112,11 +112,12 @@ class SampleReader:
         yield from self._samples
 
     def _read(self, members: Iterable[Member]) -> Iterator[Sample]:
-        count = 0
+        empty = True
         for _, archive in itertools.groupby(members, lambda member: (member.stream, member.archive)):
-            for count, sample in enumerate(self._group(archive), count + 1):
+            for sample in self._group(archive):
+                empty = False
                 yield sample
-        if not count:
+        if empty:
             raise AdvtoolError(f"{self._name}: no samples")
 
     def _group(self, archive: Iterable[Member]) -> Iterator[Sample]:

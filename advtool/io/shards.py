@@ -24,10 +24,10 @@ def write_stream(file: BinaryIO, head: Head, samples: Iterable[Sample]) -> int:
 
     Returns the number of samples.
     """
-    tar = tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT)
+    tar = tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115, closed on success only
     _add(tar, head_module.NAME, head.to_bytes())
-    count, members, seen = 0, None, set()
-    for count, sample in enumerate(samples, 1):
+    members, seen = None, set()
+    for sample in samples:
         extensions = sorted(sample.members, key=_member_order)
         if members is None:
             members = extensions
@@ -40,7 +40,7 @@ def write_stream(file: BinaryIO, head: Head, samples: Iterable[Sample]) -> int:
             _add(tar, f"{sample.key}.{extension}", sample.members[extension])
     tar.close()
     file.flush()
-    return count
+    return len(seen)
 
 
 def write_file(path: str | Path, head: Head, samples: Iterable[Sample]) -> int:

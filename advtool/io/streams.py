@@ -81,7 +81,7 @@ class Stream:
 def open_path(path: str | Path) -> Stream:
     """Open a file or named pipe for reading."""
     try:
-        file = open(path, "rb", buffering=1 << 20)
+        file = open(path, "rb", buffering=1 << 20)  # noqa: SIM115, the stream owns it
     except FileNotFoundError:
         raise AdvtoolError(f"{path}: no such file") from None
     except OSError as error:

@@ -1,5 +1,6 @@
 """Small networks for digits: linear, fully connected, and two convolutional ones."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ def mlp(
     """Fully connected ReLU network; the default hidden sizes are those of Collins et al. 2019."""
     sizes = [math.prod(shape), *(scaled(size, width) for size in hidden)]
     layers: list[nn.Module] = [nn.Flatten()]
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
 
