@@ -87,6 +87,7 @@ def data(
 
 def _convert(source, command, out, force, limit, size, shard_size, dry_run) -> None:
     from advtool.data.convert import convert
+    from advtool.io.atomic import StandardOutput
     from advtool.io.shards import shard_paths, write_directory, write_file, write_stream
 
     name = source.split or "data"
@@ -121,7 +122,7 @@ def _convert(source, command, out, force, limit, size, shard_size, dry_run) -> N
         count = write_file(target.path, conversion.head, conversion.samples)
         console.say(f"wrote {count:,} samples to {target.name}")
     else:
-        write_stream(sys.stdout.buffer, conversion.head, conversion.samples)
+        write_stream(StandardOutput(), conversion.head, conversion.samples)
 
 
 def _list(data_root, json: bool) -> None:

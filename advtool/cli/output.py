@@ -1,13 +1,13 @@
 """Where results go: stdout when it is a pipe or a file, a fresh file at a terminal, or where -o says."""
 
 import json
-import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from advtool.errors import UsageError
-from advtool.io.atomic import whole_file, writing
+from advtool.io.atomic import StandardOutput, whole_file
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,7 @@ class Destination:
     def write(self, data: bytes) -> None:
         """Write all of it; a file appears whole or not at all."""
         if self.path is None:
-            with writing("stdout"):
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
+            StandardOutput().write(data)
             return
         with whole_file(self.path) as file:
             file.write(data)
@@ -68,11 +66,13 @@ def destination(out: str | None, stem: str, suffix: str, force: bool, may_replac
 
 
 def check_directory(directory: Path) -> None:
-    """Refuse a directory that does not exist or cannot be written to."""
+    """Refuse a directory that does not exist or in which no file can be made."""
     if not directory.is_dir():
         raise UsageError(f"-o: directory {directory} does not exist")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise UsageError(f"-o: directory {directory} is not writable")
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise UsageError(f"-o: directory {directory} is not writable ({error.strerror})") from None
 
 
 def print_json(report: dict) -> None:

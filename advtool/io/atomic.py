@@ -35,6 +35,20 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         sync_directory(target.parent)
 
 
+class StandardOutput:
+    """Binary stdout that writes all it is given: under PYTHONUNBUFFERED, sys.stdout.buffer may write a part."""
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data)
+        with writing("stdout"):
+            while rest:
+                rest = rest[os.write(1, rest) :]
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
 @contextmanager
 def writing(what: str | Path) -> Iterator[None]:
     """Turn an OSError on the way to `what` into one clear line; a broken pipe stays what it is."""

@@ -13,6 +13,7 @@ IMAGE_EXTENSIONS = (*EIGHT_BIT, FLOAT)
 MAX_PIXELS = 64_000_000
 
 _PIL_FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
+_PNG_END = b"IEND\xaeB`\x82"
 _GREY_MODES = {"1", "L", "LA"}
 
 
@@ -80,6 +81,8 @@ def _open(data: bytes, extension: str):
 
 
 def _decode_file(data: bytes, extension: str) -> np.ndarray:
+    if extension == "png" and _PNG_END not in data:  # Pillow takes a PNG without its end for a whole one
+        raise AdvtoolError("corrupt png image")
     with _open(data, extension) as image:
         try:
             target = "L" if image.mode in _GREY_MODES else "RGB"

@@ -4,7 +4,6 @@ The bytes depend on the samples and the head alone, so the same input gives the 
 """
 
 import gzip
-import io
 import itertools
 import os
 import tarfile
@@ -24,8 +23,7 @@ def write_stream(file: BinaryIO, head: Head, samples: Iterable[Sample]) -> int:
 
     Returns the number of samples.
     """
-    tar = tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115, closed on success only
-    _add(tar, head_module.NAME, head.to_bytes())
+    written = _add(file, head_module.NAME, head.to_bytes())
     members, seen = None, set()
     for sample in samples:
         extensions = sorted(sample.members, key=_member_order)
@@ -37,8 +35,9 @@ def write_stream(file: BinaryIO, head: Head, samples: Iterable[Sample]) -> int:
             raise sample.fault("its key is in the output already; write several shards with -o DIR/")
         seen.add(hash(sample.key))
         for extension in extensions:
-            _add(tar, f"{sample.key}.{extension}", sample.members[extension])
-    tar.close()
+            written += _add(file, f"{sample.key}.{extension}", sample.members[extension])
+    marker = 2 * tarfile.BLOCKSIZE
+    file.write(bytes(marker + -(written + marker) % tarfile.RECORDSIZE))
     file.flush()
     return len(seen)
 
@@ -90,10 +89,13 @@ def _listed(extensions: Iterable[str]) -> str:
     return " ".join(f".{extension}" for extension in extensions)
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def _add(file: BinaryIO, name: str, data: bytes) -> int:
+    """Write one member and return its size in the archive; `TarFile` would write on when garbage-collected."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
-    tar.addfile(info, io.BytesIO(data))
+    block = info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+    file.write(block)
+    return len(block)
 
 
 @contextmanager

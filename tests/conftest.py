@@ -1,0 +1,60 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests_support import COMMAND, REPOSITORY, environment
+
+
+@pytest.fixture
+def advtool(tmp_path):
+    """Run the real command in a fresh directory; returns the finished process, output as bytes."""
+
+    def run(*arguments, stdin: bytes | None = None, cwd: Path = tmp_path, timeout: float = 120, **env: str):
+        feed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            capture_output=True,
+            cwd=cwd,
+            env=environment(**env),
+            timeout=timeout,
+            **feed,
+        )
+
+    return run
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Run a bash line in which `advtool` is the real command; pipes fail as their first failing stage."""
+
+    def run(line: str, timeout: float = 120):
+        script = f'advtool() {{ "{sys.executable}" -m advtool "$@"; }}\nset -o pipefail\n{line}'
+        return subprocess.run(
+            ["bash", "-c", script],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            cwd=tmp_path,
+            env=environment(),
+            timeout=timeout,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    """A small model of the digits, trained for one epoch."""
+    path = tmp_path_factory.mktemp("checkpoint") / "digits.safetensors"
+    arguments = ["train", "--epochs", "1", "--arch", "mlp", "--hidden", "32", "-o", str(path), "-q"]
+    subprocess.run([*COMMAND, *arguments], check=True, stdin=subprocess.DEVNULL, env=environment(), timeout=120)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real datasets beside the checkout; tests that want it skip without it."""
+    path = REPOSITORY.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip("no ../shared/data here")
+    return path
