@@ -63,6 +63,18 @@ class Linf:
         return (eps * (2 * keyed.uniform(like.shape, ids, seed) - 1)).to(like.dtype)
 
 
+def contain(ball: Ball, adversarial: Tensor, inputs: Tensor, eps: float) -> Tensor:
+    """Undo what float32 rounding of ``inputs + delta`` adds to the norm, so that it is at most eps·(1 + 1e-6)."""
+    precise = torch.float32 if inputs.device.type == "mps" else torch.float64
+    margin = 1e-7
+    while (over := ball.norm(adversarial.to(precise) - inputs.to(precise)) > eps * (1 + 1e-6)).any():
+        delta = ball.project(adversarial.to(precise) - inputs.to(precise), eps * (1 - margin))
+        shrunk = (inputs.to(precise) + delta).to(inputs.dtype)
+        adversarial = torch.where(_per_example(over, inputs), shrunk, adversarial)
+        margin *= 4
+    return adversarial
+
+
 BALLS: dict[str, Ball] = {ball.name: ball for ball in (L2(), Linf())}
 _TINY = torch.finfo(torch.float32).tiny
 

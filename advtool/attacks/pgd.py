@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS
+from advtool.attacks.ball import BALLS, contain
 from advtool.attacks.guard import untouched
 from advtool.errors import AdvtoolError
 from advtool.threat import Threat
@@ -59,7 +59,7 @@ def pgd(
                 delta = BALLS[threat.norm].random(inputs, threat.eps, ids, keyed.derive(seed, "restart", restart))
                 start = (inputs + delta).clamp(0, 1)
             adversarial = _ascend(model, inputs, labels, start, threat, targeted, amp, tracker)
-    return tracker.inputs if tracker else adversarial
+    return contain(BALLS[threat.norm], tracker.inputs if tracker else adversarial, inputs, threat.eps)
 
 
 def _ascend(

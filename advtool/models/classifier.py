@@ -32,7 +32,7 @@ class ModelSpec:
     @classmethod
     def from_json(cls, fields: dict) -> "ModelSpec":
         """Rebuild from `to_json`'s output; KeyError, TypeError or ValueError if it is malformed."""
-        return cls(
+        spec = cls(
             arch=str(fields["arch"]),
             classes=tuple(str(name) for name in fields["classes"]),
             shape=tuple(int(n) for n in fields["shape"]),
@@ -40,6 +40,9 @@ class ModelSpec:
             std=tuple(float(value) for value in fields["std"]),
             args=dict(fields["args"]),
         )
+        if len(spec.shape) != 3 or not len(spec.mean) == len(spec.std) == spec.shape[0] or min(spec.shape) < 1:
+            raise ValueError("shape must be (C, H, W), with a mean and a std for each channel")
+        return spec
 
 
 class Classifier(nn.Module):

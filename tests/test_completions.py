@@ -1,0 +1,40 @@
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tests_support import REPOSITORY, environment
+
+COMPLETIONS = REPOSITORY / "completions"
+
+
+def test_completions_are_not_stale(tmp_path):
+    script = COMPLETIONS / "generate.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True, env=environment())
+    for fresh in tmp_path.iterdir():
+        committed = (COMPLETIONS / fresh.name).read_text()
+        assert committed == fresh.read_text(), f"{fresh.name} is stale: run python completions/generate.py"
+
+
+def complete(words: list[str]) -> list[str]:
+    script = f"""
+source {COMPLETIONS / "advtool.bash"}
+COMP_WORDS=({" ".join(f"'{word}'" for word in words)})
+COMP_CWORD={len(words) - 1}
+_advtool
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_bash_completes_commands_options_and_choices():
+    assert complete(["advtool", "tr"]) == ["train"]
+    assert complete(["advtool", "train", "--ep"]) == ["--eps", "--epochs"]
+    assert complete(["advtool", "eval", "--adv", "l"]) == ["l2", "linf"]
+
+
+@pytest.mark.parametrize(("shell", "name"), [("zsh", "_advtool"), ("fish", "advtool.fish")])
+def test_other_shells_parse_their_scripts(shell, name):
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    subprocess.run([shell, "-n", COMPLETIONS / name], check=True)
