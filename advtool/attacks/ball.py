@@ -71,7 +71,7 @@ def contain(ball: Ball, adversarial: Tensor, inputs: Tensor, eps: float) -> Tens
         delta = ball.project(adversarial.to(precise) - inputs.to(precise), eps * (1 - margin))
         shrunk = (inputs.to(precise) + delta).to(inputs.dtype)
         adversarial = torch.where(_per_example(over, inputs), shrunk, adversarial)
-        margin *= 4
+        margin = min(4 * margin, 1)
     return adversarial
 
 

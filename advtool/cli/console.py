@@ -87,13 +87,15 @@ def training_bar(total: int) -> Iterator[Callable[[int, str, str], None]]:
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr: bool = False) -> None:
-    """A table at a terminal: first column left, the others right."""
+    """A title line and a table at a terminal: first column left, the others right."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
         table.add_row(*row)
-    Console(stderr=to_stderr).print(table)
+    console = Console(stderr=to_stderr)
+    console.print(title, style="bold", highlight=False, soft_wrap=True)
+    console.print(table)

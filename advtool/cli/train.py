@@ -87,7 +87,8 @@ def train(
             metavar="S",
             min=0,
             max=0.999,
-            help="Target mass spread over all classes. Default: 0.3 up to 16×16 pixels, else 0 (off).",
+            help="Target mass spread over all classes. Default: 0.3 for adversarial training up to 16×16 pixels,"
+            " else 0 (off).",
         ),
     ] = None,
     augment: Annotated[

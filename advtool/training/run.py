@@ -103,7 +103,9 @@ class TrainingRun:
     def config(self) -> TrainConfig:
         """Every training setting."""
         wishes = self.wishes
-        settings = recipe(self.data.head.shape, wishes.epochs, self.source.name not in UNMIRRORED) | wishes.settings
+        mirrored = self.source.name not in UNMIRRORED
+        defaults = recipe(self.data.head.shape, wishes.epochs, mirrored, wishes.threat is not None)
+        settings = defaults | wishes.settings
         if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
             raise UsageError(f"--lr-drops {settings['lr_drops']}: later than the last of {settings['epochs']} epochs")
         amp = devices.use_amp(wishes.amp, self.device)
