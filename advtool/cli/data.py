@@ -9,6 +9,7 @@ import typer
 
 from advtool.cli import console, options, output
 from advtool.errors import AdvtoolError, UsageError
+from advtool.io.head import by
 
 
 def data(
@@ -140,7 +141,7 @@ def _list(data_root, json: bool) -> None:
         )
         return
     rows = [
-        [e["name"], _by(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
+        [e["name"], by(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
         for e in entries
     ]
     console.show_table(
@@ -159,7 +160,7 @@ def _info(parts, limit: int | None, json: bool) -> None:
         [
             summary.split or "(all)",
             f"{summary.n:,}",
-            _by(summary.shape) if summary.shape else "differing",
+            by(summary.shape) if summary.shape else "differing",
             str(summary.num_classes),
             f"{min(summary.class_counts):,}–{max(summary.class_counts):,}",
             " ".join(summary.formats),
@@ -209,7 +210,3 @@ def _recorded(arguments: list[str]) -> list[str]:
         ) and not argument.startswith("--out="):
             kept.append(argument)
     return kept
-
-
-def _by(shape) -> str:
-    return "×".join(map(str, shape))

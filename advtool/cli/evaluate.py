@@ -7,6 +7,7 @@ import typer
 
 from advtool.cli import console, options, output, parse
 from advtool.errors import AdvtoolError, UsageError
+from advtool.io.head import by
 from advtool.threat import Threat
 
 Ckpt = Annotated[
@@ -112,7 +113,7 @@ def check_fit(model, images, file) -> None:
     where = f"{images.name} does not fit {file.path}"
     if tuple(shape) != tuple(spec.shape):
         raise AdvtoolError(
-            f"{where}: images are {_by(shape)}, the model takes {_by(spec.shape)} (trained on {trained_on}; see --data)"
+            f"{where}: images are {by(shape)}, the model takes {by(spec.shape)} (trained on {trained_on}; see --data)"
         )
     names = images.head.classes
     renamed = names != spec.classes[:classes] and names != tuple(map(str, range(classes)))
@@ -160,7 +161,3 @@ def _checkpoint(ckpt: str | None, data: str | None):
             streams.stdin().expect(streams.SAFETENSORS, "a checkpoint, since there is no --ckpt")
         raise UsageError("no checkpoint: pass --ckpt FILE, or pipe one in: advtool train … | advtool eval")
     return checkpoints.read(streams.open_path(ckpt)), data
-
-
-def _by(shape) -> str:
-    return "×".join(map(str, shape))

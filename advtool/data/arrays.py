@@ -7,7 +7,7 @@ import numpy as np
 
 from advtool.data.sources import Reader, Source
 from advtool.errors import AdvtoolError
-from advtool.io.head import Head
+from advtool.io.head import Head, by
 from advtool.io.samples import Sample
 
 _CHUNK = 4096
@@ -92,9 +92,9 @@ class SampleChecker:
             pixels = np.repeat(pixels, 3, axis=0)
         if pixels.shape != self._shape and not self._sizes_differ:
             raise sample.fault(
-                f"image is {_by(pixels.shape)}, but those before it are {_by(self._shape)}"
+                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)}"
                 if sample.key != self._first
-                else f"image is {_by(pixels.shape)}, but the head says {_by(self._shape)}"
+                else f"image is {by(pixels.shape)}, but the head says {by(self._shape)}"
             )
         if pixels.dtype != self._dtype:
             raise sample.fault(f"image is {pixels.dtype}, but those before it are {self._dtype}")
@@ -127,7 +127,3 @@ def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float
     if chunk:
         chunks.append(np.stack(chunk))
     return np.concatenate(chunks), np.array(labels, np.int64), keys
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

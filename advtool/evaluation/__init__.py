@@ -1,0 +1,1 @@
+"""Accuracies, risks and their uncertainty."""

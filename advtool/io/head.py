@@ -1,6 +1,7 @@
 """The head member: what a stream of samples says about itself before the first sample."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from advtool.errors import AdvtoolError
@@ -39,7 +40,8 @@ class Head:
         for name in ("num_classes", "shape", "classes"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine is not None and theirs is not None and mine != theirs:
-                raise AdvtoolError(f"{where}: its {name} {_show(theirs)} differ from {_show(mine)} before it")
+                shown = [by(value) if name == "shape" else value for value in (theirs, mine)]
+                raise AdvtoolError(f"{where}: {name} {shown[0]} after {shown[1]} in what was read before")
         return Head(
             classes=self.classes or other.classes,
             num_classes=self.num_classes or other.num_classes,
@@ -84,7 +86,6 @@ def _frozen(value):
     return tuple(value) if isinstance(value, list) else value
 
 
-def _show(value) -> str:
-    if isinstance(value, tuple) and all(isinstance(n, int) for n in value):
-        return "×".join(map(str, value))
-    return str(value)
+def by(shape: Iterable[int]) -> str:
+    """A shape in words: 3×32×32."""
+    return "×".join(map(str, shape))

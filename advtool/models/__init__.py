@@ -1,0 +1,1 @@
+"""Architectures, the normalising wrapper, and models to checkpoints and back."""

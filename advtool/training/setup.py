@@ -11,7 +11,7 @@ from advtool.data.arrays import Images, TooLarge, complete, load
 from advtool.data.batches import Batches, MemoryBatches, StreamBatches
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import Head
+from advtool.io.head import Head, by
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.registry import build, default_arch
 
@@ -89,8 +89,8 @@ def check_init(model: Classifier, images: Images, arch: str | None, args: dict) 
         raise UsageError(f"--init: the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}")
     if head.shape != spec.shape or head.num_classes != len(spec.classes):
         raise AdvtoolError(
-            f"--init: the model takes {_by(spec.shape)} images of {len(spec.classes)} classes,"
-            f" the data has {_by(head.shape)} and {head.num_classes}"
+            f"--init: the model takes {by(spec.shape)} images of {len(spec.classes)} classes,"
+            f" the data has {by(head.shape)} and {head.num_classes}"
         )
 
 
@@ -119,7 +119,3 @@ def _scan(source: Source, limit: int | None) -> tuple[int, int]:
     for sample in itertools.islice(iter(source.open()), limit):
         count, largest = count + 1, max(largest, sample.label)
     return count, largest
-
-
-def _by(shape) -> str:
-    return "×".join(map(str, shape))
