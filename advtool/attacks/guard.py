@@ -1,9 +1,27 @@
-"""Attacks use a model without leaving a trace in it."""
+"""Attacks use a model without leaving a trace in it, and do not go on with logits that are no numbers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from advtool.errors import AdvtoolError
+
+
+def logits_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
+    """The model's logits in float32 or float64, N×K, computed in bfloat16 if `amp`.
+
+    Raises
+    ------
+    AdvtoolError
+        if one is not finite
+    """
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=amp):
+        logits = model(x)
+    if not logits.detach().isfinite().all():
+        raise AdvtoolError("the model returns logits that are not finite")
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """Projected gradient descent (Madry et al. 2018, https://arxiv.org/abs/1706.06083)."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks.ball import BALLS, contain
-from advtool.attacks.guard import untouched
-from advtool.errors import AdvtoolError
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.losses import cross_entropy
 from advtool.threat import Threat
 
 
@@ -91,12 +90,8 @@ def _ascend(
 
 def _objective(model: nn.Module, x: Tensor, labels: Tensor, targeted: bool, amp: bool) -> tuple[Tensor, Tensor]:
     """(what to maximise, whether the attack has succeeded), each N."""
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=amp):
-        logits = model(x)
-    logits = logits.float()
-    loss = F.cross_entropy(logits, labels, reduction="none")
-    if not loss.detach().isfinite().all():
-        raise AdvtoolError("the model returns logits that are not finite")
+    logits = logits_of(model, x, amp)
+    loss = cross_entropy(logits, labels)
     hit = logits.detach().argmax(1) == labels
     return (-loss, hit) if targeted else (loss, ~hit)
 

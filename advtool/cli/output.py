@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advtool.errors import UsageError
-from advtool.io.atomic import StandardOutput, whole_file
+from advtool.io.atomic import StandardOutput, is_special, whole_file
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Destination:
     @property
     def is_regular(self) -> bool:
         """Whether this is a file that can be replaced, not a pipe or a device."""
-        return self.path is not None and (self.path.is_file() or not self.path.exists())
+        return self.path is not None and not is_special(self.path)
 
     def write(self, data: bytes) -> None:
         """Write all of it; a file appears whole or not at all."""
@@ -57,6 +57,8 @@ def destination(out: str | None, stem: str, suffix: str, force: bool, may_replac
             raise UsageError("-o -: binary is not written to a terminal; redirect it or name a file")
         return Destination(None)
     path = Path(out)
+    if is_special(path):
+        return Destination(path)
     check_directory(path.parent)
     if path.is_dir():
         raise UsageError(f"-o {out}: is a directory")

@@ -92,7 +92,7 @@ class SampleChecker:
             pixels = np.repeat(pixels, 3, axis=0)
         if pixels.shape != self._shape and not self._sizes_differ:
             raise sample.fault(
-                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)}"
+                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)} (advtool data --size N)"
                 if sample.key != self._first
                 else f"image is {by(pixels.shape)}, but the head says {by(self._shape)}"
             )

@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks import pgd
-from advtool.attacks.guard import untouched
+from advtool.attacks.guard import logits_of, untouched
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
-from advtool.errors import AdvtoolError
 from advtool.evaluation.statistics import accuracy
 from advtool.threat import Threat
 
@@ -113,7 +112,4 @@ def _over_batches(images: Images, settings: Settings, progress: Progress, decide
 
 @torch.no_grad()
 def _correct(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    logits = model(x)
-    if not logits.isfinite().all():
-        raise AdvtoolError("the model returns logits that are not finite")
-    return logits.argmax(1) == y
+    return logits_of(model, x).argmax(1) == y

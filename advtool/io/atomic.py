@@ -16,12 +16,12 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 
     Symbolic links are followed to their target; pipes and devices are written straight through.
     """
-    target = Path(os.path.realpath(path))
     with writing(path):
-        if _is_special(target):
-            with open(target, "wb") as file:
+        if is_special(path):
+            with open(path, "wb") as file:
                 yield file
             return
+        target = Path(os.path.realpath(path))
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with open(temporary, "xb") as file:
@@ -70,9 +70,12 @@ def sync_directory(directory: Path) -> None:
             os.close(handle)
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: str | Path) -> bool:
+    """Whether a path is written straight through: a pipe, a device, or a name for an open file descriptor."""
+    if str(path).startswith(("/dev/", "/proc/")):
+        return True
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

@@ -172,7 +172,7 @@ def test_an_output_that_exists(advtool, tmp_path):
 def test_an_output_directory_that_is_missing_or_not_writable(advtool, tmp_path):
     assert_fails(advtool("train", "-o", tmp_path / "nowhere" / "m"), USAGE, "nowhere", "does not exist")
     assert_fails(advtool("data", "-o", tmp_path / "nowhere" / "m"), USAGE, "nowhere", "does not exist")
-    assert_fails(advtool("train", "-o", "/proc/m.safetensors"), USAGE, "/proc", "not writable")
+    assert_fails(advtool("train", "-o", "/sys/m.safetensors"), USAGE, "/sys", "not writable")
 
 
 def test_a_full_disk_gives_one_line(advtool):
