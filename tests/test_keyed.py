@@ -1,3 +1,4 @@
+import hashlib
 import math
 
 import pytest
@@ -44,14 +45,9 @@ def test_uniform_is_the_published_hash(seed):
 
 
 def test_ids_are_blake2b_of_the_key():
-    import hashlib
-
     keys = ["a", "", "folder/ü", "\udcff"]
-    expected = [
-        int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "little", signed=True)
-        for key in keys
-    ]
-    assert keyed.ids_of(keys).tolist() == expected
+    digests = [hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest() for key in keys]
+    assert keyed.ids_of(keys).tolist() == [int.from_bytes(digest, "little", signed=True) for digest in digests]
     assert keyed.ids_of([]).shape == (0,)
 
 
@@ -68,8 +64,6 @@ def test_derive_depends_on_every_part_and_fits_where_seeds_go():
 
 def test_derived_seeds_are_the_same_in_every_version():
     """Changing them would change every seeded result."""
-    import hashlib
-
     digest = hashlib.blake2b(b"3/order/5", digest_size=8).digest()
     assert keyed.derive(3, "order", 5) == int.from_bytes(digest, "little") >> 8
 

@@ -9,4 +9,5 @@ COMMAND = [sys.executable, "-m", "advtool"]
 
 
 def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120", **changes}
+    # One thread a process: the tests run side by side, and the models are tiny.
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120", "OMP_NUM_THREADS": "1", **changes}

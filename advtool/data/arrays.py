@@ -8,7 +8,7 @@ import numpy as np
 from advtool.data.sources import Reader, Source
 from advtool.errors import AdvtoolError
 from advtool.io.head import Head, by
-from advtool.io.samples import Sample
+from advtool.io.samples import KNOWN_EXTENSIONS, Sample
 
 _CHUNK = 4096
 
@@ -85,12 +85,14 @@ class SampleChecker:
     def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
         """(pixels C×H×W, label) of a sample."""
         pixels, label = sample.pixels(), sample.label
+        members = sample.members.keys() & KNOWN_EXTENSIONS
         if self._first is None:
             self._first, self._dtype = sample.key, pixels.dtype
             self._shape = self._shape or pixels.shape
+            self._members = members
         if len(pixels) == 1 and self._shape[0] == 3:
             pixels = np.repeat(pixels, 3, axis=0)
-        if pixels.shape != self._shape and not self._sizes_differ:
+        if pixels.shape != self._shape and not (self._sizes_differ and len(pixels) == self._shape[0]):
             raise sample.fault(
                 f"image is {by(pixels.shape)}, but those before it are {by(self._shape)} (advtool data --size N)"
                 if sample.key != self._first
@@ -98,6 +100,8 @@ class SampleChecker:
             )
         if pixels.dtype != self._dtype:
             raise sample.fault(f"image is {pixels.dtype}, but those before it are {self._dtype}")
+        if members != self._members:
+            raise sample.fault(f"has members {' '.join(sorted(members))}, others {' '.join(sorted(self._members))}")
         if self._classes is not None and label >= self._classes:
             raise sample.fault(f"label {label}, but there are {self._classes} classes")
         return pixels, label

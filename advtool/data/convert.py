@@ -1,5 +1,6 @@
 """Any source as a stream of samples that can be written as shards."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,6 +13,8 @@ from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.head import Head
 from advtool.io.samples import Sample
+
+_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,12 @@ def convert(source: Source, command: str, limit: int | None = None, size: int | 
         largest = max(sample.label for sample in islice(iter(source.open()), limit))
         head = replace(complete(head, head.shape, largest), shape=head.shape)
     samples = iter(reader)
-    first = next(samples)
-    shape = (*first.shape()[:1], size, size) if size else head.shape
-    if size and head.shape:
-        shape = (head.shape[0], size, size)
+    start = list(islice(samples, _LOOKED_AT if size else 1))
+    channels = head.shape[0] if head.shape else max(sample.shape()[0] for sample in start)
+    shape = (channels, size, size) if size else head.shape
     head = head.after(command, shape=shape, split=head.split or source.split, source=head.source or source.name)
-    chained = islice(_chain(first, samples), limit)
+    chained = islice(itertools.chain(start, samples), limit)
     return Conversion(head, (_plain(sample, size, shape) for sample in chained))
-
-
-def _chain(first: Sample, rest: Iterator[Sample]) -> Iterator[Sample]:
-    yield first
-    yield from rest
 
 
 def _plain(sample: Sample, size: int | None, shape: tuple[int, int, int] | None) -> Sample:
@@ -63,6 +60,8 @@ def _plain(sample: Sample, size: int | None, shape: tuple[int, int, int] | None)
         pixels = sample.pixels()
         if len(pixels) == 1 and shape[0] == 3:
             pixels = np.repeat(pixels, 3, axis=0)
+        if len(pixels) != shape[0]:
+            raise sample.fault("is a colour image, but those before it are grey")
         extension, data = "png", images.encode_png(images.resize(pixels, size))
     members = {extension: data, "cls": sample.members["cls"]}
     if "json" in sample.members:

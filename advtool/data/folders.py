@@ -37,6 +37,7 @@ class FolderReader:
 
     def __init__(self, source: ClassFolders):
         self._source = source
+        self._keys: dict[str, Path] = {}
         classes = _class_folders(source.directory)
         self._files = [_image_files(folder) for folder in classes]
         for folder, files in zip(classes, self._files, strict=True):
@@ -60,13 +61,20 @@ class FolderReader:
                 if path:
                     yield self._sample(label, path)
 
+    def _key(self, path: Path) -> str:
+        """The path below the source without its extension, dots replaced; numbered where that occurs twice."""
+        plain = str(path.relative_to(self._source.directory).with_suffix("")).replace(".", "_")
+        key, number = plain, 1
+        while self._keys.setdefault(key, path) != path:
+            number += 1
+            key = f"{plain}_{number}"
+        return key
+
     def _in_order(self) -> Iterator[Path]:
         return (path for row in itertools.zip_longest(*self._files) for path in row if path)
 
     def _sample(self, label: int, path: Path) -> Sample:
-        relative = path.relative_to(self._source.directory)
-        key = str(relative.with_suffix("")).replace(".", "_")
-        extension = _extension(path)
+        key, extension = self._key(path), _extension(path)
         try:
             data = path.read_bytes()
         except OSError as error:

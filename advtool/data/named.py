@@ -66,6 +66,8 @@ class NamedReader:
         self._pixels = _channels_first(np.asarray(dataset.data), entry.shape)
         self._labels = np.asarray(dataset.labels if source.name == "svhn" else dataset.targets)
         classes = entry.classes or tuple(dataset.classes)
+        if len(self._labels) != len(self._pixels) or not 0 <= self._labels.min() <= self._labels.max() < len(classes):
+            raise AdvtoolError(f"{source.name}: {source.expected_path}: labels do not fit the images or the classes")
         self.head = Head(classes, len(classes), entry.shape, source.split, source.name)
 
     def __iter__(self) -> Iterator[Sample]:
@@ -99,9 +101,9 @@ def _load(source: Named, entry: _Entry):
     part = {"split": source.split} if source.name == "svhn" else {"train": source.split == "train"}
     try:
         return factory(source.data_root, **part, download=source.download)
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
+    except Exception as error:  # torchvision raises whatever its parsers do on a damaged file
         if source.expected_path.exists() or source.download:
-            reason = str(error).splitlines()[0]
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise AdvtoolError(f"{source.name}: cannot read {source.expected_path}: {reason}") from None
         raise AdvtoolError(
             f"{source.name} is not on disk: expected {source.expected_path}"

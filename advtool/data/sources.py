@@ -113,7 +113,12 @@ def resolve(
         return _directory(spec, path, split, default_split)
     if path.exists():
         return Shards(spec, (path,))
-    matches = sorted({Path(match) for pattern in _braces(spec) for match in glob.glob(pattern)})
+    matches: list[Path] = []
+    for pattern in _braces(spec):
+        found = sorted(glob.glob(pattern))
+        if not found and matches:
+            raise UsageError(f"--data {spec}: no such file {pattern}")
+        matches += [Path(match) for match in found if Path(match) not in matches]
     if matches:
         return Shards(spec, tuple(matches))
     if "://" in spec or spec.startswith("pipe:"):

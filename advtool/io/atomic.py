@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from advtool.errors import AdvtoolError
+
+_DESCRIPTOR = re.compile(r"/dev/(std(in|out|err)|fd/\d+)$|/proc/[^/]+/fd/\d+$")
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
                 yield file
             return
         target = Path(os.path.realpath(path))
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}.tmp")
         try:
             with open(temporary, "xb") as file:
                 yield file
@@ -72,7 +75,7 @@ def sync_directory(directory: Path) -> None:
 
 def is_special(path: str | Path) -> bool:
     """Whether a path is written straight through: a pipe, a device, or a name for an open file descriptor."""
-    if str(path).startswith(("/dev/", "/proc/")):
+    if _DESCRIPTOR.match(str(path)):
         return True
     try:
         mode = os.stat(path).st_mode

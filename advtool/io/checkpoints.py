@@ -45,7 +45,7 @@ def read(stream: Stream, what: str = "a safetensors checkpoint") -> CheckpointFi
     import safetensors.torch
 
     stream.expect(SAFETENSORS, what)
-    data = stream.read(MAX_BYTES)
+    data = stream.read_all(MAX_BYTES)
     header = _header(data, stream.name)
     stated = 8 + int.from_bytes(data[:8], "little") + max((end for _, end in _extents(header)), default=0)
     if len(data) < stated:
@@ -93,7 +93,7 @@ def _metadata(header: dict, name: str) -> dict:
         meta = json.loads(header["__metadata__"][METADATA_KEY])
         if not isinstance(meta, dict):
             raise ValueError
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise AdvtoolError(
             f"{name}: a safetensors file, but not an advtool checkpoint (it lacks the '{METADATA_KEY}' metadata)"
         ) from None

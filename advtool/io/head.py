@@ -8,6 +8,7 @@ from advtool.errors import AdvtoolError
 
 NAME = "__advtool__/head"
 SCHEMA = 1
+MAX_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,13 @@ class Head:
         return head
 
     def _validate(self) -> None:
-        if self.num_classes is not None and not (isinstance(self.num_classes, int) and self.num_classes > 0):
-            raise ValueError("num_classes must be a positive integer")
-        if self.shape is not None and not (
-            len(self.shape) == 3 and all(isinstance(n, int) and n > 0 for n in self.shape)
-        ):
+        if self.num_classes is not None and not (_is_integer(self.num_classes) and 0 < self.num_classes <= MAX_CLASSES):
+            raise ValueError(f"num_classes must be an integer from 1 to {MAX_CLASSES}")
+        for name in ("classes", "shape", "history"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) and (value is not None or name == "history"):
+                raise ValueError(f"{name} must be a list")
+        if self.shape is not None and not (len(self.shape) == 3 and all(_is_integer(n) and n > 0 for n in self.shape)):
             raise ValueError("shape must be three positive integers")
         if self.classes is not None and not (
             len(self.classes) == self.num_classes and all(isinstance(name, str) for name in self.classes)
@@ -80,6 +83,10 @@ class Head:
         for text in (self.split, self.source, *self.history):
             if text is not None and not isinstance(text, str):
                 raise ValueError("split, source and history must be strings")
+
+
+def _is_integer(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _frozen(value):

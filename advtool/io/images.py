@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import numpy as np
 
@@ -12,8 +13,14 @@ FLOAT = "npy"
 IMAGE_EXTENSIONS = (*EIGHT_BIT, FLOAT)
 MAX_PIXELS = 64_000_000
 
+# NumPy would parse the header as a Python expression, which untrusted input must not be.
+_NPY_START = re.compile(rb"\x93NUMPY(?:\x01\x00(..)|[\x02\x03]\x00(....))", re.DOTALL)
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '<f4', 'fortran_order': False, 'shape': \(([13]), ([1-9]\d{0,8}), ([1-9]\d{0,8})\), \}\s*"
+)
 _PIL_FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
 _PNG_END = b"IEND\xaeB`\x82"
+_PNG_DEPTH = 24
 _GREY_MODES = {"1", "L", "LA"}
 
 
@@ -71,11 +78,13 @@ def _open(data: bytes, extension: str):
 
     try:
         image = Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[extension]])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise AdvtoolError(f"image of more than {MAX_PIXELS} pixels") from None
+    except (OSError, ValueError, SyntaxError):
         raise AdvtoolError(f"corrupt {extension} image") from None
     if image.width * image.height > MAX_PIXELS:
         raise AdvtoolError(f"image of {image.width}×{image.height} pixels, more than {MAX_PIXELS}")
-    if image.mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")) or (extension == "png" and data[_PNG_DEPTH] > 8):
         raise AdvtoolError(f"{extension} image is not 8-bit (mode {image.mode})")
     return image
 
@@ -93,21 +102,19 @@ def _decode_file(data: bytes, extension: str) -> np.ndarray:
 
 
 def _decode_array(data: bytes) -> np.ndarray:
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = read_header(file)
-    except (ValueError, KeyError, EOFError, SyntaxError):
-        raise AdvtoolError("corrupt .npy array") from None
-    if dtype != np.dtype("<f4") or fortran or len(shape) != 3 or shape[0] not in (1, 3) or min(shape) < 1:
-        raise AdvtoolError(f".npy array must be float32 C×H×W with C 1 or 3, in C order, not {dtype} {shape}")
-    if len(data) - file.tell() != 4 * math.prod(shape):
-        raise AdvtoolError(f".npy array of shape {shape} has {len(data) - file.tell()} data bytes")
-    pixels = np.frombuffer(data, "<f4", offset=file.tell()).reshape(shape)
+    start = _NPY_START.match(data)
+    if not start:
+        raise AdvtoolError("corrupt .npy array")
+    header = data[start.end() :][: int.from_bytes(start[1] or start[2], "little")]
+    fields = _NPY_HEADER.fullmatch(header)
+    if not fields:
+        found = header[:100].decode("latin-1").strip()
+        raise AdvtoolError(f".npy array must be float32 C×H×W with C 1 or 3, in C order, not {found}")
+    shape = tuple(int(n) for n in fields.groups())
+    offset = start.end() + len(header)
+    if len(data) - offset != 4 * math.prod(shape):
+        raise AdvtoolError(f".npy array of shape {shape} has {len(data) - offset} data bytes")
+    pixels = np.frombuffer(data, "<f4", offset=offset).reshape(shape)
     if not (pixels.min() >= 0 and pixels.max() <= 1):
         raise AdvtoolError(f".npy pixels must lie in [0, 1], found {pixels.min():g} to {pixels.max():g}")
     return pixels

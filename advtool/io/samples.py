@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ import numpy as np
 from advtool.errors import AdvtoolError
 from advtool.io import head as head_module
 from advtool.io import images
-from advtool.io.head import Head
+from advtool.io.head import MAX_CLASSES, Head
 from advtool.io.streams import Stream
 from advtool.io.tar import Member, read_members
 
-MAX_LABEL = 1_000_000
-_KNOWN = {*images.IMAGE_EXTENSIONS, "cls", "json"}
+MAX_LABEL = MAX_CLASSES - 1
+KNOWN_EXTENSIONS = {*images.IMAGE_EXTENSIONS, "cls", "json"}
+_MEMBER_NAME = re.compile(r"((?:.*/|)[^.]+)[.]([^/]+)", re.DOTALL)
+_RESERVED = re.compile(r"__[^/]*__/")
 
 
 class ShardWarning(UserWarning):
@@ -70,6 +73,8 @@ class Sample:
         stripped = text.strip()
         if not (stripped.isdigit() and len(stripped) <= 9):
             raise self.fault(f"label {_short(text)} is not a non-negative integer")
+        if int(stripped) > MAX_LABEL:
+            raise self.fault(f"label {int(stripped)}, more than {MAX_LABEL}")
         return int(stripped)
 
     def provenance(self) -> dict:
@@ -130,9 +135,9 @@ class SampleReader:
                 self._take_head(Head.from_bytes(member.data, member.stream), member.stream)
                 continue
             key, extension = split_name(member.name)
-            if not key or not extension:
+            if not key:
                 continue
-            if extension not in _KNOWN:
+            if extension not in KNOWN_EXTENSIONS:
                 self._warn(member.stream, extension)
             if sample is None or key != sample.key:
                 if sample:
@@ -158,10 +163,12 @@ class SampleReader:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Split a member name at the first dot of its last component, as webdataset does: (key, extension)."""
-    folder, slash, base = name.rpartition("/")
-    stem, _, extension = base.partition(".")
-    return folder + slash + stem, extension.lower()
+    """Split a member name at the first dot of its last component, as webdataset does: (key, extension).
+
+    Both are empty for what is no part of a sample: names without an extension, and everything in ``__…__/``.
+    """
+    match = None if _RESERVED.match(name) else _MEMBER_NAME.fullmatch(name)
+    return (match[1], match[2].lower()) if match else ("", "")
 
 
 def _short(data: bytes) -> str:

@@ -3,10 +3,10 @@
 The bytes depend on the samples and the head alone, so the same input gives the same tar.
 """
 
-import gzip
 import itertools
 import os
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -56,7 +56,9 @@ def write_directory(directory: Path, name: str, head: Head, samples: Iterable[Sa
     iterator = iter(samples)
     count, partial = 0, []
     with writing(directory), ExitStack() as undo:
-        directory.mkdir(parents=True, exist_ok=True)
+        if not directory.is_dir():
+            directory.mkdir(parents=True)
+            undo.callback(_remove_if_empty, directory)
         for index in itertools.count():
             chunk = itertools.islice(iterator, shard_size)
             first = next(chunk, None)
@@ -98,14 +100,36 @@ def _add(file: BinaryIO, name: str, data: bytes) -> int:
     return len(block)
 
 
+class _Gzip:
+    """A gzip stream without name or time, and without a finaliser that writes on after an exception."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._compress = file, zlib.compressobj(wbits=31)
+
+    def write(self, data: bytes) -> int:
+        self._file.write(self._compress.compress(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing; flushing would cost compression."""
+
+    def close(self) -> None:
+        self._file.write(self._compress.flush())
+
+
 @contextmanager
 def _maybe_gzip(file: BinaryIO, compress: bool) -> Iterator[BinaryIO]:
     if not compress:
         yield file
         return
-    out = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+    out = _Gzip(file)
     yield out
     out.close()
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with suppress(OSError):
+        directory.rmdir()
 
 
 def _remove(path: Path) -> None:

@@ -51,6 +51,16 @@ class Stream:
         self.offset += len(data)
         return data
 
+    def read_all(self, limit: int) -> bytes:
+        """Read to the end; AdvtoolError if that is more than `limit` bytes."""
+        pieces, total = [], 0
+        while piece := self.read(1 << 20):
+            pieces.append(piece)
+            total += len(piece)
+            if total > limit:
+                raise AdvtoolError(f"{self.name}: more than {limit} bytes")
+        return b"".join(pieces)
+
     def _guarded_read(self, size: int) -> bytes:
         try:
             return _read_fully(self._file, size)

@@ -47,7 +47,7 @@ def read_members(stream: Stream) -> Iterator[Member]:
                 return
             raise _cut(stream, offset, "without the end-of-archive marker")
         if not any(block):
-            zero_blocks += 1
+            zero_blocks += len(block) == BLOCK
             if zero_blocks == 2 and inside:
                 archive, inside = archive + 1, False
             continue
@@ -79,14 +79,14 @@ class _Header:
     def parse(self, offset: int) -> tarfile.TarInfo:
         try:
             return tarfile.TarInfo.fromtarfile(self)
-        except tarfile.HeaderError as error:
+        except (tarfile.HeaderError, ValueError, OverflowError, RecursionError) as error:
             raise AdvtoolError(f"{self._stream.name}: byte {offset}: not a tar header ({error})") from None
 
     def read(self, size: int) -> bytes:
         if self._block:
             block, self._block = self._block, b""
             return block
-        if size > MAX_HEADER_BYTES:
+        if not 0 <= size <= MAX_HEADER_BYTES:
             raise AdvtoolError(f"{self._stream.name}: byte {self._stream.offset}: member header of {size} bytes")
         data = self._stream.read(size)
         if len(data) < size:
@@ -107,9 +107,9 @@ def _check(info: tarfile.TarInfo, stream: Stream, offset: int) -> None:
         kind = "device or other special member"
     if kind:
         raise AdvtoolError(f"{stream.name}: byte {offset}: '{info.name}' is a {kind}, which a shard may not hold")
-    if info.size > MAX_MEMBER_BYTES:
+    if not 0 <= info.size <= MAX_MEMBER_BYTES:
         raise AdvtoolError(
-            f"{stream.name}: byte {offset}: '{info.name}' has {info.size} bytes, more than {MAX_MEMBER_BYTES}"
+            f"{stream.name}: byte {offset}: '{info.name}' has {info.size} bytes, not 0 to {MAX_MEMBER_BYTES}"
         )
 
 

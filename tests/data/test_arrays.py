@@ -96,7 +96,7 @@ def test_too_large(source):
 
 def test_images_of_another_shape_are_named(source):
     made = [make.sample("a"), make.sample("b", image=make.pixels(side=9))]
-    assert fault(source(made)).endswith("0.tar: sample 'b': image is 1×9×9, but those before it are 1×8×8")
+    assert "0.tar: sample 'b': image is 1×9×9, but those before it are 1×8×8" in fault(source(made))
 
 
 def test_images_that_contradict_the_head_are_named(source):
@@ -127,7 +127,7 @@ def test_a_label_beyond_the_classes_is_named(source):
 
 
 def test_one_large_label_does_not_make_a_million_class_names(source):
-    fault(source([make.sample("a", cls=b"99999999")]))
+    fault(source([make.sample("a", cls=b"1000001")]))
 
 
 def test_shards_are_read_one_after_another(source):

@@ -123,7 +123,7 @@ def test_a_missing_dataset_names_the_path_and_downloads_nothing(tmp_path, name, 
 def test_a_corrupt_file_is_a_clear_error(tmp_path, file, data):
     raw = write_idx(tmp_path, "mnist")
     (raw / file).write_bytes(data)
-    with pytest.raises(AdvtoolError, match="^mnist: "):
+    with pytest.raises(AdvtoolError, match=r"^mnist: "):
         load(resolve("mnist", "test", tmp_path))
 
 
@@ -164,7 +164,7 @@ def test_cifar10_batches_are_read_channels_first(tmp_path, monkeypatch):
 def test_a_damaged_cifar10_is_told_from_a_missing_one(tmp_path, monkeypatch):
     write_cifar10(tmp_path, monkeypatch)
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"damaged")
-    with pytest.raises(AdvtoolError, match="cifar10: cannot read .*cifar-10-batches-py"):
+    with pytest.raises(AdvtoolError, match=r"cifar10: cannot read .*cifar-10-batches-py"):
         resolve("cifar10", "test", tmp_path).open()
 
 

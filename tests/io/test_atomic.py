@@ -1,7 +1,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 import shard_factory as make
@@ -95,6 +97,19 @@ def test_a_pipe_named_by_its_descriptor_is_written_straight_through(name):
     program = f"from advtool.io.atomic import whole_file\nwith whole_file({name!r}) as file: file.write(b'new')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment(), check=False)
     assert (done.stdout, done.stderr) == (b"new", b"")
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no /dev/shm here")
+def test_a_file_in_shared_memory_is_a_file_like_any_other():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        target = Path(folder) / "out.tar"
+        target.write_bytes(b"old")
+        with pytest.raises(ValueError, match="stop"), whole_file(target) as file:
+            file.write(b"half")
+            raise ValueError("stop")
+        assert target.read_bytes() == b"old"
+        write(target)
+        assert target.read_bytes() == b"new"
 
 
 def test_a_missing_directory_is_one_clear_error(tmp_path):

@@ -56,8 +56,8 @@ def test_merged_forgets_split_and_source_that_differ():
 @pytest.mark.parametrize(
     ("mine", "theirs", "says"),
     [
-        (Head(shape=(1, 8, 8)), Head(shape=(3, 8, 8)), "shape 3×8×8 differ from 1×8×8"),
-        (Head(num_classes=2), Head(num_classes=3), "num_classes 3 differ from 2"),
+        (Head(shape=(1, 8, 8)), Head(shape=(3, 8, 8)), "shape.*3×8×8.*1×8×8"),
+        (Head(num_classes=2), Head(num_classes=3), "num_classes.* 3 .* 2"),
         (Head(classes=("a",), num_classes=1), Head(classes=("b",), num_classes=1), "classes"),
     ],
 )
@@ -72,7 +72,7 @@ def test_merged_refuses_what_does_not_fit(mine, theirs, says):
     [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b"{}", b'{"schema": 99}', b'{"schema": "1"}'],
 )
 def test_bytes_that_are_no_head_are_refused(data):
-    with pytest.raises(AdvtoolError, match="made.tar: bad head member"):
+    with pytest.raises(AdvtoolError, match=r"made\.tar: bad head member"):
         Head.from_bytes(data, "made.tar")
 
 
@@ -104,5 +104,5 @@ def test_bytes_that_are_no_head_are_refused(data):
     ids=str,
 )
 def test_fields_of_the_wrong_kind_are_refused(fields):
-    with pytest.raises(AdvtoolError, match="made.tar: bad head member"):
+    with pytest.raises(AdvtoolError, match=r"made\.tar: bad head member"):
         parse(**fields)

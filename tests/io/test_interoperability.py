@@ -31,8 +31,8 @@ def made(request, tmp_path):
 
 @pytest.fixture
 def load_dataset(tmp_path, monkeypatch):
-    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
-        monkeypatch.setenv(name, "1")
+    for name in ("HUB_OFFLINE", "DATASETS_OFFLINE", "HUB_DISABLE_TELEMETRY", "DATASETS_DISABLE_PROGRESS_BARS"):
+        monkeypatch.setenv(f"HF_{name}", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     datasets = pytest.importorskip("datasets")
 
@@ -45,7 +45,7 @@ def load_dataset(tmp_path, monkeypatch):
 def test_webdataset_reads_keys_labels_and_pixels(made):
     import webdataset
 
-    kind, paths, samples = made
+    _, paths, samples = made
     found = list(webdataset.WebDataset(paths, shardshuffle=False))
     assert [sample["__key__"] for sample in found] == [sample.key for sample in samples]
     for theirs, ours in zip(found, samples, strict=True):

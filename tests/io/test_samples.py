@@ -107,8 +107,26 @@ def test_extensions_are_lower_cased():
 
 @pytest.mark.parametrize(
     "name",
-    ["a.png", "a.b.png", "x/a.png", "x.y/a.png", "x.y/z/a.tar.gz", "./a.png", "a/.png", "d/.hidden.png", "ü b.png"]
-    + ["/abs.png", "../up.png", "a..png", "x//y.png", "x.y/.png", ".png", "noext", "x.y/noext", "trailing/"],
+    [
+        "a.png",
+        "a.b.png",
+        "x/a.png",
+        "x.y/a.png",
+        "x.y/z/a.tar.gz",
+        "./a.png",
+        "a/.png",
+        "d/.hidden.png",
+        "ü.png",
+        "/abs.png",
+        "../up.png",
+        "a..png",
+        "x//y.png",
+        "x.y/.png",
+        ".png",
+        "noext",
+        "x.y/noext",
+        "trailing/",
+    ],
 )
 def test_names_split_as_webdataset_splits_them(name):
     key, extension = split_name(name)
@@ -163,7 +181,7 @@ def test_each_head_of_concatenated_archives_is_taken():
 
 def test_heads_that_contradict_one_another_are_refused():
     data = make.shard(make.samples(2), Head(num_classes=3)) + make.shard(make.samples(2), Head(num_classes=4))
-    assert "num_classes 4 differ from 3" in fault(data)
+    assert "made.tar: num_classes 4" in fault(data)
 
 
 def test_heads_of_several_streams_are_merged():
