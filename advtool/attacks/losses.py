@@ -10,6 +10,16 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels, reduction="none")
 
 
+def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
+    """Log-odds against the label. The cross-entropy is its softplus, so both have the same order and their gradients
+    the same direction; but this one's does not vanish in float32 where the model is sure of the label.
+    """
+    if logits.shape[1] == 1:
+        return 0 * logits[:, 0]
+    own = logits.gather(1, labels[:, None])[:, 0]
+    return logits.scatter(1, labels[:, None], -torch.inf).logsumexp(1) - own
+
+
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
     """Largest other logit minus the label's: positive exactly where the label is not predicted."""
     own = logits.gather(1, labels[:, None])[:, 0]
@@ -29,5 +39,9 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
 def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """Targeted difference of logits ratio (Croce and Hein 2020, equation 7); needs four classes."""
     top = logits.sort(dim=1, descending=True).values
-    gap = logits.gather(1, targets[:, None])[:, 0] - logits.gather(1, labels[:, None])[:, 0]
-    return gap / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+    return targeted_margin(logits, labels, targets) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+
+def targeted_margin(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """The target's logit minus the label's."""
+    return logits.gather(1, targets[:, None])[:, 0] - logits.gather(1, labels[:, None])[:, 0]

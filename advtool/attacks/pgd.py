@@ -7,6 +7,7 @@ from advtool import keyed
 from advtool.attacks.ball import BALLS, contain
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import cross_entropy
+from advtool.attacks.success import Strongest, fooled
 from advtool.threat import Threat
 
 
@@ -49,7 +50,7 @@ def pgd(
     if keep not in ("best", "last"):
         raise ValueError("keep must be 'best' or 'last'")
     ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
-    tracker = _Strongest(inputs) if keep == "best" else None
+    tracker = Strongest(inputs) if keep == "best" else None
     adversarial = inputs.clone()
     with untouched(model):
         for restart in range(threat.restarts):
@@ -69,7 +70,7 @@ def _ascend(
     threat: Threat,
     targeted: bool,
     amp: bool,
-    tracker: "_Strongest | None",
+    tracker: Strongest | None,
 ) -> Tensor:
     ball = BALLS[threat.norm]
     for _ in range(threat.steps if threat.eps > 0 else 0):
@@ -92,20 +93,4 @@ def _objective(model: nn.Module, x: Tensor, labels: Tensor, targeted: bool, amp:
     """(what to maximise, whether the attack has succeeded), each N."""
     logits = logits_of(model, x, amp)
     loss = cross_entropy(logits, labels)
-    hit = logits.detach().argmax(1) == labels
-    return (-loss, hit) if targeted else (loss, ~hit)
-
-
-class _Strongest:
-    """The strongest iterate of each example: success comes before loss."""
-
-    def __init__(self, inputs: Tensor):
-        self.inputs = inputs.clone()
-        self._loss = torch.full((len(inputs),), -torch.inf, device=inputs.device)
-        self._success = torch.zeros(len(inputs), dtype=torch.bool, device=inputs.device)
-
-    def see(self, x: Tensor, loss: Tensor, success: Tensor) -> None:
-        better = (success & ~self._success) | ((success == self._success) & (loss > self._loss))
-        self.inputs = torch.where(better.view(-1, *[1] * (x.dim() - 1)), x, self.inputs)
-        self._loss = torch.where(better, loss, self._loss)
-        self._success |= success
+    return -loss if targeted else loss, fooled(logits, labels, targeted)
