@@ -1,3 +1,17 @@
-from advtool.cli.main import main
+"""Start the command line. Until a command's libraries are imported, Ctrl-C ends the process at once."""
 
-main()
+import os
+import signal
+
+
+def main() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # An exception would be lost in some of the callbacks that run while torch is imported.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from advtool.cli.main import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,21 @@
 """Which device to compute on, how much of its memory to use, and why."""
 
 import os
+from dataclasses import dataclass
 
 import torch
 
 from advtool.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to go through images, none of which changes a result by more than rounding, but for the seed."""
+
+    device: torch.device
+    batch_size: int = 256
+    seed: int = 0
+    amp: bool = False
 
 
 def choose(name: str) -> tuple[torch.device, str]:

@@ -1,5 +1,7 @@
 """Projected gradient descent (Madry et al. 2018, https://arxiv.org/abs/1706.06083)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,7 @@ def pgd(
     *,
     targeted: bool = False,
     keep: str = "best",
+    allowed: Callable[[Tensor], Tensor] | None = None,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -34,6 +37,7 @@ def pgd(
     targeted : minimise the cross-entropy of `labels` instead
     keep : ``best`` returns the strongest iterate seen, for evaluation: a success if there was one, and of those
         the one of highest loss. ``last`` returns the last one, for training and for datasets
+    allowed : which iterates may count as a success: takes N×C×H×W, returns bool, N
     ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
     seed : of the random starts
     amp : drive the attack in bfloat16. What counts as success is then for the caller to decide in float32
@@ -50,7 +54,7 @@ def pgd(
     if keep not in ("best", "last"):
         raise ValueError("keep must be 'best' or 'last'")
     ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
-    tracker = Strongest(inputs) if keep == "best" else None
+    strongest = Strongest(inputs) if keep == "best" else None
     adversarial = inputs.clone()
     with untouched(model):
         for restart in range(threat.restarts):
@@ -58,39 +62,45 @@ def pgd(
             if threat.eps > 0 and (threat.random_start or restart):
                 delta = BALLS[threat.norm].random(inputs, threat.eps, ids, keyed.derive(seed, "restart", restart))
                 start = (inputs + delta).clamp(0, 1)
-            adversarial = _ascend(model, inputs, labels, start, threat, targeted, amp, tracker)
-    return contain(BALLS[threat.norm], tracker.inputs if tracker else adversarial, inputs, threat.eps)
+            adversarial = ascend(model, inputs, labels, start, threat, targeted, allowed, amp, strongest)
+    return contain(BALLS[threat.norm], strongest.inputs if strongest else adversarial, inputs, threat.eps)
 
 
-def _ascend(
+def ascend(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
     adversarial: Tensor,
     threat: Threat,
-    targeted: bool,
-    amp: bool,
-    tracker: Strongest | None,
+    targeted: bool = False,
+    allowed: Callable[[Tensor], Tensor] | None = None,
+    amp: bool = False,
+    strongest: Strongest | None = None,
 ) -> Tensor:
+    """The steps of one run of `pgd` from `adversarial`, which returns the last iterate and shows all to `strongest`.
+
+    The model must be in eval mode and its parameters frozen already.
+    """
     ball = BALLS[threat.norm]
+
+    def objective(x: Tensor) -> tuple[Tensor, Tensor]:
+        logits = logits_of(model, x, amp)
+        loss, success = cross_entropy(logits, labels), fooled(logits, labels, targeted)
+        if strongest and allowed:
+            success &= allowed(x.detach())
+        return -loss if targeted else loss, success
+
     for _ in range(threat.steps if threat.eps > 0 else 0):
         adversarial.requires_grad_(True)
-        loss, success = _objective(model, adversarial, labels, targeted, amp)
+        loss, success = objective(adversarial)
         (gradient,) = torch.autograd.grad(loss.sum(), adversarial)
         with torch.no_grad():
             adversarial = adversarial.detach()
-            if tracker:
-                tracker.see(adversarial, loss.detach(), success)
+            if strongest:
+                strongest.see(adversarial, loss.detach(), success)
             delta = ball.project(adversarial + threat.step_size * ball.step(gradient) - inputs, threat.eps)
             adversarial = (inputs + delta).clamp(0, 1)
-    if tracker:
+    if strongest:
         with torch.no_grad():
-            tracker.see(adversarial, *_objective(model, adversarial, labels, targeted, amp))
+            strongest.see(adversarial, *objective(adversarial))
     return adversarial
-
-
-def _objective(model: nn.Module, x: Tensor, labels: Tensor, targeted: bool, amp: bool) -> tuple[Tensor, Tensor]:
-    """(what to maximise, whether the attack has succeeded), each N."""
-    logits = logits_of(model, x, amp)
-    loss = cross_entropy(logits, labels)
-    return -loss if targeted else loss, fooled(logits, labels, targeted)

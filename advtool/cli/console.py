@@ -1,5 +1,6 @@
 """Messages for people: all of them on stderr, and bars only when that is a terminal."""
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -37,6 +38,12 @@ def detail(text: str) -> None:
 def error(text: str) -> None:
     """The one line that says why the command failed."""
     print(f"advtool: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+
+def interruptible() -> None:
+    """From here on Ctrl-C raises KeyboardInterrupt; call it once a command has imported what it needs."""
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def install_warnings() -> None:

@@ -1,8 +1,5 @@
 """``advtool data``: list, inspect, verify, and convert to shards."""
 
-import shlex
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,25 +28,8 @@ def data(
             help="Scale the shorter side and crop the centre square. Default: images pass byte for byte.",
         ),
     ] = None,
-    shard_size: Annotated[
-        int | None,
-        typer.Option(
-            "--shard-size",
-            metavar="N",
-            min=1,
-            help="Samples a shard when -o names a directory. Default: 10000.",
-        ),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE|DIR/|-",
-            help="One tar (gzipped if it ends in .gz), or a directory"
-            " for SPLIT-000000.tar and on. Default: stdout if it is a pipe or file, else a fresh file.",
-        ),
-    ] = None,
+    shard_size: options.ShardSize = None,
+    out: options.ShardOut = None,
     force: options.Force = False,
     limit: options.Limit = None,
     data_root: options.DataRoot = None,
@@ -71,6 +51,7 @@ def data(
 
     from advtool.data.sources import resolve
 
+    console.interruptible()
     if list_:
         return _list(data_root, json)
 
@@ -82,48 +63,23 @@ def data(
         return _info([found] if split else [resolved(part) for part in found.splits] or [found], limit, json)
     if verify:
         return _verify([found] if split else [resolved(part) for part in found.splits] or [found], limit, json)
-    command = shlex.join(["advtool", *_recorded(sys.argv[1:])])
-    _convert(found, command, out, force, limit, size, shard_size, dry_run)
+    _convert(found, out, force, limit, size, shard_size, dry_run)
 
 
-def _convert(source, command, out, force, limit, size, shard_size, dry_run) -> None:
+def _convert(source, out, force, limit, size, shard_size, dry_run) -> None:
+    from advtool.cli.shard_output import recorded_command, shard_destination
     from advtool.data.convert import convert
-    from advtool.io.atomic import StandardOutput
-    from advtool.io.shards import shard_paths, write_directory, write_file, write_stream
 
-    name = source.split or "data"
-    directory = Path(out) if out and out != "-" and (out.endswith("/") or Path(out).is_dir() or shard_size) else None
-    if directory:
-        if directory.is_dir():
-            output.check_directory(directory)
-            if shard_paths(directory, name) and not force:
-                raise UsageError(f"-o {out}: has {name} shards already; -f overwrites them")
-        else:
-            output.check_directory(directory.parent)
-            if directory.exists():
-                raise UsageError(f"-o {out}: is not a directory")
-    else:
-        stem = "-".join(
-            [
-                Path(source.name.rstrip("/")).name.split(".")[0] or "data",
-                *([source.split] if source.split else []),
-            ]
-        )
-        target = output.destination(out, stem, ".tar", force)
-    conversion = convert(source, command, limit, size)
+    target = shard_destination(out, source, force, shard_size)
+    conversion = convert(source, recorded_command(), limit, size)
     if dry_run:
-        where = str(directory) if directory else target.name
         head = conversion.head
-        print_head = {"split": head.split, "shape": head.shape, "num_classes": head.num_classes}
-        output.print_json({"schema": 1, "command": "data", "source": source.name, "output": where, **print_head})
-    elif directory:
-        count = write_directory(directory, name, conversion.head, conversion.samples, shard_size or 10_000)
-        console.say(f"wrote {count:,} samples to {directory}/{name}-*.tar")
-    elif target.path:
-        count = write_file(target.path, conversion.head, conversion.samples)
+        shown = {"split": head.split, "shape": head.shape, "num_classes": head.num_classes}
+        output.print_json({"schema": 1, "command": "data", "source": source.name, "output": target.name, **shown})
+        return
+    count = target.write(conversion.head, conversion.samples)
+    if target.name != "stdout":
         console.say(f"wrote {count:,} samples to {target.name}")
-    else:
-        write_stream(StandardOutput(), conversion.head, conversion.samples)
 
 
 def _list(data_root, json: bool) -> None:
@@ -190,23 +146,3 @@ def _verify(parts, limit: int | None, json: bool) -> None:
     faults = [f"{result.fault} ({result.good} good samples before it)" for _, result in results if result.fault]
     if faults:
         raise AdvtoolError(faults[0])
-
-
-def _recorded(arguments: list[str]) -> list[str]:
-    """The command line without what does not affect the result: -o and its value, -f, -q, -v."""
-    kept, skip = [], False
-    for argument in arguments:
-        if skip:
-            skip = False
-        elif argument in ("-o", "--out"):
-            skip = True
-        elif argument not in (
-            "-f",
-            "--force",
-            "-q",
-            "--quiet",
-            "-v",
-            "--verbose",
-        ) and not argument.startswith("--out="):
-            kept.append(argument)
-    return kept

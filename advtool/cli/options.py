@@ -88,3 +88,30 @@ Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on stderr.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More on stderr, and a traceback for any error.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")]
+ShardSize = Annotated[
+    int | None,
+    typer.Option("--shard-size", metavar="N", min=1, help="Samples a shard when -o names a directory. Default: 10000."),
+]
+ShardOut = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="FILE|DIR/|-",
+        help="One tar (gzipped if it ends in .gz), or a directory for SPLIT-000000.tar and on. Default: stdout if it is"
+        " a pipe or file, else a fresh file.",
+    ),
+]
+Ckpt = Annotated[
+    str | None,
+    typer.Option("--ckpt", metavar="FILE|-", help="Checkpoint. Default: stdin, if that carries safetensors."),
+]
+Restarts = Annotated[
+    int,
+    typer.Option(
+        "--restarts", metavar="R", min=1, help="Runs of an attack that starts at random (of pgd, all but the first do)."
+    ),
+]
+Loss = Annotated[
+    str | None, typer.Option("--loss", metavar="ce|dlr|margin", help="What --attack apgd maximises. Default: ce.")
+]

@@ -22,10 +22,16 @@ def number(text: str, option: str) -> float:
     return value
 
 
-def threat_model(adv: str, eps: str | None) -> tuple[str | None, list[float]]:
-    """The norm (None for no adversary) and the radii that --adv and --eps give together."""
+def norm(adv: str) -> str:
+    """A value of --adv."""
     if adv not in ("none", *NORMS):
         raise unknown("--adv", adv, ("none", *NORMS))
+    return adv
+
+
+def threat_model(adv: str, eps: str | None) -> tuple[str | None, list[float]]:
+    """The norm (None for no adversary) and the radii that --adv and --eps give together."""
+    norm(adv)
     if adv == "none":
         if eps is not None:
             raise UsageError("--eps needs --adv l2 or --adv linf")

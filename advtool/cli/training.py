@@ -35,6 +35,7 @@ class Place:
 
 def train(wishes: Wishes, place: Place) -> None:
     """Check everything that can be checked, then train, evaluate, and write the checkpoint."""
+    console.interruptible()
     wishes.check()
     device, reason = devices.choose(place.device)
     source = _source(place, place.split)

@@ -28,6 +28,7 @@ class Images:
     keys : sample keys, N
     head : with `shape` and `num_classes` filled in
     name, split : of the source
+    provenance : contents of the samples' .json members, where they have any
     """
 
     pixels: np.ndarray
@@ -36,6 +37,7 @@ class Images:
     head: Head
     name: str
     split: str | None
+    provenance: list[dict] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,7 +45,8 @@ class Images:
     def take(self, indices: np.ndarray) -> "Images":
         """The samples at these indices, in this order."""
         keys = [self.keys[i] for i in indices]
-        return replace(self, pixels=self.pixels[indices], labels=self.labels[indices], keys=keys)
+        provenance = self.provenance and [self.provenance[i] for i in indices]
+        return replace(self, pixels=self.pixels[indices], labels=self.labels[indices], keys=keys, provenance=provenance)
 
 
 def load(source: Source, limit: int | None = None, max_bytes: float = float("inf")) -> Images:
@@ -63,13 +66,14 @@ def load(source: Source, limit: int | None = None, max_bytes: float = float("inf
     """
     reader = source.open()
     if hasattr(reader, "arrays"):
+        provenance = None
         pixels, labels, keys = (part[:limit] for part in reader.arrays())
         if pixels.nbytes > max_bytes:
             raise TooLarge(f"{source.name}: {pixels.nbytes / 2**30:.1f} GiB of pixels")
     else:
-        pixels, labels, keys = _collect(source, reader, limit, max_bytes)
+        pixels, labels, keys, provenance = _collect(source, reader, limit, max_bytes)
     head = complete(reader.head, tuple(pixels.shape[1:]), int(labels.max()))
-    return Images(pixels, labels, keys, head, source.name, head.split or source.split)
+    return Images(pixels, labels, keys, head, source.name, head.split or source.split, provenance)
 
 
 class SampleChecker:
@@ -116,7 +120,7 @@ def complete(head: Head, shape: tuple[int, int, int], max_label: int) -> Head:
 
 def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float):
     check = SampleChecker(reader.head)
-    chunks, chunk, labels, keys, used = [], [], [], [], 0
+    chunks, chunk, labels, keys, provenance, used = [], [], [], [], [], 0
     for sample in islice(iter(reader), limit):
         pixels, label = check(sample)
         used += pixels.nbytes
@@ -125,9 +129,11 @@ def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float
         chunk.append(pixels)
         labels.append(label)
         keys.append(sample.key)
+        if "json" in sample.members:
+            provenance.append(sample.provenance())
         if len(chunk) == _CHUNK:
             chunks.append(np.stack(chunk))
             chunk = []
     if chunk:
         chunks.append(np.stack(chunk))
-    return np.concatenate(chunks), np.array(labels, np.int64), keys
+    return np.concatenate(chunks), np.array(labels, np.int64), keys, provenance or None

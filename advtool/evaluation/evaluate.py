@@ -1,7 +1,6 @@
 """How accurate a model is, on clean images and on the worst ones that PGD finds around them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +10,11 @@ from advtool.attacks import pgd
 from advtool.attacks.guard import logits_of, untouched
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
+from advtool.device import Settings
 from advtool.evaluation.statistics import accuracy
 from advtool.threat import Threat
 
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run an evaluation, none of which changes its result by more than rounding, but for the seed."""
-
-    device: torch.device
-    batch_size: int = 256
-    seed: int = 0
-    amp: bool = False
 
 
 def evaluate(
@@ -33,6 +23,7 @@ def evaluate(
     threats: Sequence[Threat],
     settings: Settings,
     progress: Progress = lambda count: None,
+    lam: float = 1.0,
 ) -> dict:
     """Clean accuracy, and robust accuracy under each threat.
 
@@ -42,6 +33,7 @@ def evaluate(
     Parameters
     ----------
     progress : called with the number of images done, once for the clean pass and once a threat
+    lam : weight of the adversarial risk in the joint risk
 
     Returns
     -------
@@ -62,7 +54,7 @@ def evaluate(
                 "random_start": threat.random_start,
                 "restarts": threat.restarts,
                 **accuracy(int(robust.sum()), n),
-                "risk": risk(int(clean.sum()), int(robust.sum()), n),
+                "risk": risk(int(clean.sum()), int(robust.sum()), n, lam),
             }
         )
     return {"clean": accuracy(int(clean.sum()), n), "adversarial": entries}

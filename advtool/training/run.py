@@ -9,8 +9,10 @@ from advtool import device as devices
 from advtool.data import augment
 from advtool.data.arrays import Images
 from advtool.data.sources import Source
+from advtool.data.subset import subset
+from advtool.device import Settings
 from advtool.errors import UsageError, unknown
-from advtool.evaluation.evaluate import Progress, Settings, evaluate
+from advtool.evaluation.evaluate import Progress, evaluate
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import checkpoint, registry
 from advtool.models.classifier import Classifier
@@ -18,7 +20,7 @@ from advtool.threat import Threat
 from advtool.training import schedule
 from advtool.training.config import OPTIMIZERS, TrainConfig, recipe
 from advtool.training.loop import Observer, Trainer
-from advtool.training.setup import TrainingData, check_init, new_model, read_training_data, subset
+from advtool.training.setup import TrainingData, check_init, new_model, read_training_data
 from advtool.training.state import State
 
 UNMIRRORED = ("digits", "mnist", "kmnist", "svhn")

@@ -105,14 +105,6 @@ def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     return tuple(mean), tuple(std)
 
 
-def subset(images: Images, n: int, seed: int) -> Images:
-    """`n` of the images, drawn by key, in their order; all of them if there are no more."""
-    if n >= len(images):
-        return images
-    draws = keyed.uniform((len(images), 1), keyed.ids_of(images.keys), keyed.derive(seed, "subset"))[:, 0]
-    return images.take(np.sort(draws.argsort(stable=True)[:n].numpy()))
-
-
 def _scan(source: Source, limit: int | None) -> tuple[int, int]:
     """(number of samples, largest label) of a source, without decoding images."""
     count, largest = 0, 0

@@ -12,15 +12,28 @@ LONG = ["train", "--epochs", "1000", "-n", "128", "--arch", "mlp", "--hidden", "
 SHORT = ["train", "--epochs", "6", "--arch", "mlp", "--hidden", "64", "--adv", "linf", "--eps", "0.1", "--steps", "3"]
 
 
-def start(directory: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=directory,
-        env=environment(),
-    )
+@pytest.fixture
+def start(tmp_path):
+    """Start the real command in a fresh directory; whatever still runs at the end is killed."""
+    running = []
+
+    def run(*arguments: str) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=environment(),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+        )
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
@@ -31,8 +44,8 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
     assert path.exists()
 
 
-def test_ctrl_c_leaves_the_last_epochs_checkpoint(tmp_path, advtool):
-    process = start(tmp_path, *LONG, "-o", "m.safetensors")
+def test_ctrl_c_leaves_the_last_epochs_checkpoint(tmp_path, advtool, start):
+    process = start(*LONG, "-o", "m.safetensors")
     wait_for(tmp_path / "m.safetensors.state", process)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
@@ -42,10 +55,17 @@ def test_ctrl_c_leaves_the_last_epochs_checkpoint(tmp_path, advtool):
     assert advtool("eval", "--ckpt", "m.safetensors").returncode == 0
 
 
-def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path):
-    process = start(
-        tmp_path, *LONG, "--batch-size", "1", "-o", "m.safetensors", "--adv", "l2", "--eps", "1", "--steps", "500"
-    )
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 1.0, 1.5])
+def test_ctrl_c_while_libraries_are_imported(tmp_path, start, seconds):
+    process = start(*LONG, "-o", "m.safetensors")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and stderr == b""
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path, start):
+    process = start(*LONG, "--batch-size", "1", "-o", "m.safetensors", "--adv", "l2", "--eps", "1", "--steps", "500")
     time.sleep(4)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
@@ -54,9 +74,9 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, advtool, how):
+def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, advtool, start, how):
     assert advtool(*SHORT, "-o", "straight.safetensors").returncode == 0
-    process = start(tmp_path, *SHORT, "-o", "m.safetensors")
+    process = start(*SHORT, "-o", "m.safetensors")
     wait_for(tmp_path / "m.safetensors.state", process)
     process.send_signal(how)
     process.communicate(timeout=60)
@@ -71,8 +91,8 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, advtool, how):
     assert again.returncode == 0 and b"nothing to resume" in again.stderr
 
 
-def test_a_state_of_another_run_is_refused(tmp_path, advtool):
-    process = start(tmp_path, *LONG, "-o", "m.safetensors")
+def test_a_state_of_another_run_is_refused(tmp_path, advtool, start):
+    process = start(*LONG, "-o", "m.safetensors")
     wait_for(tmp_path / "m.safetensors.state", process)
     process.kill()
     process.communicate(timeout=60)

@@ -7,8 +7,9 @@ from torch import nn
 from advtool.attacks import Threat, pgd
 from advtool.data.arrays import Images, load
 from advtool.data.sources import resolve
+from advtool.device import Settings
 from advtool.errors import AdvtoolError
-from advtool.evaluation.evaluate import Settings, evaluate, risk
+from advtool.evaluation.evaluate import evaluate, risk
 from advtool.evaluation.statistics import wilson
 
 CPU = torch.device("cpu")

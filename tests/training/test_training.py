@@ -4,10 +4,11 @@ import torch
 
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
+from advtool.data.subset import subset
 from advtool.errors import AdvtoolError, UsageError
 from advtool.threat import Threat
 from advtool.training.run import TrainingRun, Wishes
-from advtool.training.setup import channel_statistics, subset
+from advtool.training.setup import channel_statistics
 
 CPU = torch.device("cpu")
 

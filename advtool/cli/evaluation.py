@@ -1,0 +1,217 @@
+"""What ``advtool eval`` does once its options are parsed."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from advtool import device as devices
+from advtool.attacks.registry import Attack, Request, ensemble
+from advtool.cli import console, output
+from advtool.cli.checkpoints import check_fit, open_checkpoint
+from advtool.cli.evaluate import show
+from advtool.data.arrays import Images, load
+from advtool.data.sources import resolve
+from advtool.errors import AdvtoolError, UsageError
+from advtool.evaluation import plots
+from advtool.evaluation.cascade import evaluate_ensemble
+from advtool.evaluation.curves import plateau, steps_curve
+from advtool.evaluation.evaluate import evaluate
+from advtool.evaluation.flags import red_flags
+from advtool.evaluation.per_sample import PerSampleFile
+from advtool.evaluation.relative import relative_risk
+from advtool.evaluation.transfer import targeted_success
+from advtool.io import checkpoints, streams
+from advtool.io.checkpoints import CheckpointFile
+from advtool.models.checkpoint import restore
+from advtool.models.classifier import Classifier
+from advtool.threat import Threat
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The options of ``advtool eval``, parsed."""
+
+    checkpoints: tuple[str, ...]
+    data: str | None
+    split: str | None
+    data_root: Path | None
+    download: bool
+    limit: int | None
+    norm: str | None
+    radii: tuple[float, ...]
+    attack: str
+    steps: tuple[int, ...] | None
+    step_size: float | None
+    search: bool
+    random_start: bool | None
+    restarts: int
+    loss: str | None
+    lam: float
+    base: str | None
+    checks: bool
+    per_sample: str | None
+    plot: str | None
+    batch_size: int | None
+    seed: int
+    device: str
+    amp: bool | None
+
+    @property
+    def is_curve(self) -> bool:
+        return self.attack == "pgd" and (self.search or len(self.steps or ()) > 1)
+
+    @property
+    def is_ensemble(self) -> bool:
+        return self.attack != "pgd" or self.per_sample is not None
+
+    def requests(self) -> list[Request]:
+        """What to ask of the attacks, one a radius."""
+        steps = self.steps[0] if self.steps else None
+        options = (steps, self.step_size, self.random_start, self.restarts, self.loss, False, self.seed)
+        return [Request(self.norm, radius, *options) for radius in self.radii]
+
+    def check(self, attacks: tuple[Attack, ...]) -> None:
+        """Refuse what does not go together."""
+        for request in self.requests():
+            for attack in attacks:
+                attack.check(request)
+        if len(self.steps or ()) > 1 and self.is_ensemble:
+            raise UsageError("--steps with several values is for --attack pgd, without --per-sample")
+        if self.search and self.is_ensemble:
+            raise UsageError("--search-step-size is for --attack pgd, without --per-sample")
+        if self.base and (self.is_ensemble or self.is_curve):
+            raise UsageError("--base is for --attack pgd at one number of steps")
+        if self.per_sample and len(self.checkpoints) > 1:
+            raise UsageError("--per-sample takes one --ckpt")
+        if self.plot:
+            plots.check_path(self.plot)
+            output.check_directory(Path(self.plot).parent)
+
+
+def run(plan: Plan, as_json: bool, strict: bool, dry_run: bool) -> None:
+    """Evaluate each checkpoint and report."""
+    console.interruptible()
+    attacks = ensemble(plan.attack)
+    plan.check(attacks)
+    device, reason = devices.choose(plan.device)
+    settings = devices.Settings(device, plan.batch_size or 256, plan.seed, devices.use_amp(plan.amp, device))
+    files, data = [], plan.data
+    for name in plan.checkpoints or (None,):
+        file, data = open_checkpoint(name, data, "eval")
+        files.append(file)
+    source = resolve(data, plan.split, default_split="test", data_root=plan.data_root, download=plan.download)
+    models = [restore(file).to(device) for file in files]
+    base = restore(checkpoints.read(streams.open_path(plan.base))).to(device) if plan.base else None
+    if dry_run:
+        resolved = {**asdict(plan), "data_root": str(plan.data_root), "device": str(device), "amp": settings.amp}
+        resolved |= {"attacks": [attack.name for attack in attacks], "source": source.name, "split": source.split}
+        output.print_json({"schema": 1, "command": "eval", **resolved})
+        return
+    console.detail(f"device: {reason}")
+    images = load(source, plan.limit)
+    reports = []
+    for file, model in zip(files, models, strict=True):
+        check_fit(model, images.head, images.name, file)
+        reports.append(_evaluate(plan, attacks, file, model, base, images, settings))
+    if plan.plot:
+        plots.plot_accuracy(Path(plan.plot), reports)
+    _print(reports, as_json)
+    flags = [flag for report in reports for flag in report["flags"]]
+    if strict and flags:
+        raise AdvtoolError(f"red flags: {', '.join(flag['name'] for flag in flags)}")
+
+
+def _evaluate(
+    plan: Plan,
+    attacks: tuple[Attack, ...],
+    file: CheckpointFile,
+    model: Classifier,
+    base: Classifier | None,
+    images: Images,
+    settings: devices.Settings,
+) -> dict:
+    """The report on one checkpoint."""
+    started = time.perf_counter()
+    n, passes = len(images), 1 + len(plan.radii) * (len(plan.steps or (1,)) if plan.is_curve else 1)
+    with console.bar("evaluating", n * passes) as advance:
+        result = evaluate(model, images, _threats(plan), settings, advance, plan.lam)
+        if plan.is_curve:
+            result |= _curves(plan, model, images, settings, advance)
+        elif plan.is_ensemble:
+            result["adversarial"] = _ensembles(plan, attacks, file, model, images, settings, advance)
+        if base is not None:
+            for entry, threat in zip(result["adversarial"], _threats(plan), strict=True):
+                entry["risk"] = relative_risk(model, base, images, threat, plan.lam, settings)
+                entry["risk"]["base"] = plan.base
+    targeted = targeted_success(model, images, settings)
+    seconds = time.perf_counter() - started
+    report = {
+        "schema": 1,
+        "command": "eval",
+        "checkpoint": {"path": file.path, "sha256": file.sha256, "arch": model.spec.arch},
+        "data": {"source": images.name, "split": images.split, "n": n, "classes": images.head.num_classes},
+        **result,
+        **({"targeted": targeted} if targeted else {}),
+        "flags": red_flags(model, images, result, attacks, settings) if plan.checks else [],
+        "seed": plan.seed,
+        "device": str(settings.device),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(n * passes / seconds, 1),
+    }
+    return report
+
+
+def _threats(plan: Plan) -> list[Threat]:
+    """PGD at each radius, where the evaluation is that and nothing more."""
+    if plan.norm is None or plan.is_curve or plan.is_ensemble:
+        return []
+    steps = plan.steps[0] if plan.steps else None
+    options = (steps, plan.step_size, plan.random_start, plan.restarts)
+    return [Threat.evaluation(plan.norm, radius, *options) for radius in plan.radii]
+
+
+def _curves(plan: Plan, model: Classifier, images: Images, settings: devices.Settings, advance) -> dict:
+    entries, plateaus = [], []
+    for radius in plan.radii:
+        options = (plan.step_size, plan.search, plan.random_start, advance)
+        curve = steps_curve(model, images, plan.norm, radius, plan.steps or (50,), settings, *options)
+        entries += curve
+        if len(curve) > 1:
+            plateaus.append({"adv": plan.norm, "eps": radius, **plateau(curve)})
+    return {"adversarial": entries, **({"plateau": plateaus} if plateaus else {})}
+
+
+def _ensembles(
+    plan: Plan,
+    attacks: tuple[Attack, ...],
+    file: CheckpointFile,
+    model: Classifier,
+    images: Images,
+    settings: devices.Settings,
+    advance,
+) -> list[dict]:
+    requests, options = plan.requests(), {}
+    if plan.per_sample:
+        asked = [{name: value for name, value in asdict(r).items() if name != "eps"} for r in requests[:1]]
+        names = [attack.name for attack in attacks]
+        record = PerSampleFile(Path(plan.per_sample), {"sha256": file.sha256, "attacks": names, "request": asked[0]})
+        if len(record):
+            console.say(f"{plan.per_sample}: {len(record):,} outcomes are there already")
+        options = {"known": record.known, "sink": record.append}
+    return [evaluate_ensemble(model, images, attacks, r, settings, advance, **options)[0] for r in requests]
+
+
+def _print(reports: list[dict], as_json: bool) -> None:
+    if as_json:
+        output.print_json(reports[0] if len(reports) == 1 else {"schema": 1, "command": "eval", "models": reports})
+        return
+    for report in reports:
+        show(report)
+        for flag in report["flags"]:
+            print(f"red flag: {flag['name']}: {flag['detail']}")
+        for found in report.get("plateau", []):
+            state = "reached" if found["reached"] else "not reached"
+            print(
+                f"plateau at {found['adv']} {found['eps']:.4g}: {state}"
+                f" ({100 * found['gain']:.2f} points from {found['from_steps']} to {found['to_steps']} steps)"
+            )

@@ -1,0 +1,184 @@
+"""Red flags: signs that a robust accuracy is too good to be true.
+
+After Athalye et al. 2018 (https://arxiv.org/abs/1802.00420) and Carlini et al. 2019
+(https://arxiv.org/abs/1902.06705). Each check is a function that returns a sentence, or None.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from advtool import keyed
+from advtool.attacks import pgd
+from advtool.attacks.fgsm import fgsm
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.losses import cross_entropy
+from advtool.attacks.registry import Attack
+from advtool.data.arrays import Images
+from advtool.data.batches import in_order
+from advtool.data.subset import subset
+from advtool.device import Settings
+from advtool.evaluation.statistics import wilson
+from advtool.threat import Threat
+
+IMAGES = 100
+VANISHING = 0.05
+TOLERANCE = 0.02
+
+
+def red_flags(
+    model: nn.Module, images: Images, report: dict, attacks: Sequence[Attack], settings: Settings
+) -> list[dict]:
+    """Run every check that applies, on up to 100 images drawn by key.
+
+    Parameters
+    ----------
+    report : ``clean`` and ``adversarial`` of the evaluation that is to be believed
+    attacks : that the evaluation used
+
+    Returns
+    -------
+    ``{"name": …, "detail": …}`` each, empty if nothing is suspicious
+    """
+    training = [module for module in model.modules() if module.training]
+    part = subset(images, IMAGES, settings.seed)
+    x, y, ids = next(in_order(part, len(part), settings.device))
+    found = {"chance": _chance(report["clean"], images.head.num_classes), "training-mode": _training_mode(training)}
+    with untouched(model):
+        found |= _about_outputs(model, x)
+        if "random-outputs" not in found or found["random-outputs"] is None:
+            found["batch-dependent"] = _batch_dependent(model, x)
+        if report["adversarial"]:
+            found |= _about_gradients(model, x, y)
+            found |= dict(_about_attacks(model, x, y, ids, report["adversarial"], attacks, settings))
+    return [{"name": name, "detail": detail} for name, detail in found.items() if detail]
+
+
+def _chance(clean: dict, classes: int) -> str | None:
+    low, _ = wilson(clean["correct"], clean["n"])
+    if low > 1 / classes or classes == 1:
+        return None
+    return f"clean accuracy {100 * clean['accuracy']:.1f}% is at chance for {classes} classes"
+
+
+def _training_mode(modules: list[nn.Module]) -> str | None:
+    kinds = sorted({type(m).__name__ for m in modules if isinstance(m, nn.modules.batchnorm._BatchNorm | nn.Dropout)})
+    return f"{' and '.join(kinds)} left in training mode" if kinds else None
+
+
+@torch.no_grad()
+def _about_outputs(model: nn.Module, x: Tensor) -> dict[str, str | None]:
+    first, second = logits_of(model, x), logits_of(model, x)
+    scale = first.abs().amax().clamp_min(1e-12)
+    difference = float((first - second).abs().amax() / scale)
+    sums = (first.sum(1) - 1).abs().amax()
+    return {
+        "random-outputs": f"two identical calls differ by {difference:.2g} of the largest output; average over the"
+        " randomness (EOT) before attacking"
+        if difference > 1e-5
+        else None,
+        "probabilities": "outputs are probabilities, not logits: the loss applies softmax again, and gradients vanish"
+        if first.shape[1] > 1 and first.min() >= 0 and first.max() <= 1 and sums < 1e-3
+        else None,
+    }
+
+
+@torch.no_grad()
+def _batch_dependent(model: nn.Module, x: Tensor) -> str | None:
+    together, alone = logits_of(model, x), torch.cat([logits_of(model, x[i : i + 1]) for i in range(min(len(x), 8))])
+    difference = float((together[: len(alone)] - alone).abs().amax() / together.abs().amax().clamp_min(1e-12))
+    if difference <= 1e-3:
+        return None
+    return f"an image's outputs change by {difference:.2g} with the batch it is in: BatchNorm uses batch statistics"
+
+
+def _about_gradients(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, str | None]:
+    x = x.clone().requires_grad_(True)
+    loss = cross_entropy(logits_of(model, x), y)
+    gradient = torch.zeros_like(x)
+    if loss.requires_grad:
+        gradient = torch.autograd.grad(loss.sum(), x, allow_unused=True)[0]
+        gradient = torch.zeros_like(x) if gradient is None else gradient
+    flat = gradient.flatten(1)
+    bad, zero = float((~flat.isfinite()).any(1).float().mean()), float((flat == 0).all(1).float().mean())
+    return {
+        "nan-gradients": f"the loss gradient of {100 * bad:.0f}% of the images is not finite" if bad else None,
+        "zero-gradients": f"the loss gradient of {100 * zero:.0f}% of the images is exactly zero, so gradient attacks"
+        " cannot move: saturated logits or a step function"
+        if zero > VANISHING
+        else None,
+    }
+
+
+def _about_attacks(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    ids: Tensor,
+    entries: Sequence[dict],
+    attacks: Sequence[Attack],
+    settings: Settings,
+) -> Iterator[tuple[str, str | None]]:
+    yield "black-box", _black_box_wins(entries, attacks)
+    hardest = max(entries, key=lambda entry: entry["eps"])
+    norm, eps = hardest["adv"], hardest["eps"]
+    if eps == 0:
+        return
+    seed = keyed.derive(settings.seed, "flags")
+
+    def standing(threat: Threat) -> float:
+        return _accuracy(model, pgd(model, x, y, threat, ids=ids, seed=seed), y)
+
+    usual = standing(Threat.evaluation(norm, eps))
+    single = _accuracy(model, fgsm(model, x, y, norm, eps), y)
+    longer = standing(Threat.evaluation(norm, eps, steps=200))
+    restarted = standing(Threat.evaluation(norm, eps, random_start=True, restarts=3))
+    everything = 1.0 if norm == "linf" else math.sqrt(x[0].numel())
+    unbounded = standing(Threat.evaluation(norm, everything))
+    yield (
+        "single-step",
+        (
+            f"one step leaves {100 * single:.0f}% standing, 50 steps {100 * usual:.0f}%: iterating should not hurt"
+            if single < usual - TOLERANCE
+            else None
+        ),
+    )
+    if hardest["attack"] == "pgd":
+        yield (
+            "no-plateau",
+            (
+                f"50 steps leave {100 * usual:.0f}% standing, 200 steps {100 * longer:.0f}%, 3 restarts"
+                f" {100 * restarted:.0f}%: the attack has not converged"
+                if min(longer, restarted) < usual - TOLERANCE
+                else None
+            ),
+        )
+    yield (
+        "unbounded",
+        (
+            f"{100 * unbounded:.0f}% still stand when any image may become any other: the attack does not see the model"
+            if unbounded > VANISHING
+            else None
+        ),
+    )
+
+
+def _black_box_wins(entries: Sequence[dict], attacks: Sequence[Attack]) -> str | None:
+    blind = {attack.name for attack in attacks if not attack.gradients}
+    for entry in entries:
+        rows = entry.get("breakdown", [])
+        for index, row in enumerate(rows):
+            seeing = [before["attack"] for before in rows[:index] if before["attack"] not in blind]
+            if row["attack"] in blind and seeing and row["broken"] > max(1, TOLERANCE * row["attacked"]):
+                return (
+                    f"{row['attack']}, which uses no gradients, broke {row['broken']} of {row['attacked']} images that"
+                    f" {' and '.join(seeing)} left standing at eps {entry['eps']:.4g}: gradients are masked"
+                )
+    return None
+
+
+@torch.no_grad()
+def _accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    return float((logits_of(model, x).argmax(1) == y).float().mean())

@@ -1,0 +1,72 @@
+"""Curves of robust accuracy as pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advtool.errors import UsageError
+from advtool.io.atomic import whole_file
+
+FORMATS = ("png", "pdf", "svg")
+
+
+def check_path(path: str) -> Path:
+    """Refuse a file name that no figure can be written to."""
+    if Path(path).suffix.lstrip(".") not in FORMATS:
+        raise UsageError(f"--plot {path}: must end in .{', .'.join(FORMATS)}")
+    return Path(path)
+
+
+def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
+    """Draw robust accuracy with its 95% interval, against steps if those vary, else against eps.
+
+    Parameters
+    ----------
+    reports : of one or more models, as ``advtool eval --json`` gives them
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    by_steps = any(len({entry["steps"] for entry in report["adversarial"]}) > 1 for report in reports)
+    for report in reports:
+        clean = report["clean"]
+        for name, x, entries in _series(report, by_steps, several=len(reports) > 1):
+            y = [100 * entry["accuracy"] for entry in entries]
+            below = [100 * (entry["accuracy"] - entry["ci95"][0]) for entry in entries]
+            above = [100 * (entry["ci95"][1] - entry["accuracy"]) for entry in entries]
+            if not by_steps and 0 not in x:
+                x, y = [0, *x], [100 * clean["accuracy"], *y]
+                below = [100 * (clean["accuracy"] - clean["ci95"][0]), *below]
+                above = [100 * (clean["ci95"][1] - clean["accuracy"]), *above]
+            axes.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, label=name)
+    first = reports[0]["adversarial"][0]
+    if by_steps:
+        axes.set_xscale("log")
+        axes.set_xlabel("PGD steps")
+    else:
+        axes.set_xlabel(f"{first['adv']} eps")
+    data = reports[0]["data"]
+    axes.set_title(f"{data['source']} {data['split'] or ''}, {data['n']:,} images", fontsize=10)
+    axes.set_ylabel("robust accuracy (%)")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with whole_file(path) as file:
+        figure.savefig(file, format=path.suffix.lstrip("."), dpi=150, metadata=_undated(path))
+
+
+def _series(report: dict, by_steps: bool, several: bool):
+    entries = report["adversarial"]
+    model = f"{Path(report['checkpoint']['path']).name} " if several else ""
+    if not by_steps:
+        entries = sorted(entries, key=lambda entry: entry["eps"])
+        yield f"{model}{entries[0]['attack']}", [entry["eps"] for entry in entries], entries
+        return
+    for eps in dict.fromkeys(entry["eps"] for entry in entries):
+        chosen = [entry for entry in entries if entry["eps"] == eps]
+        yield f"{model}{chosen[0]['adv']} eps {eps:.4g}", [entry["steps"] for entry in chosen], chosen
+
+
+def _undated(path: Path) -> dict:
+    """Metadata that leave out the date, so that the same figure has the same bytes."""
+    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})

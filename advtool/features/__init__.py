@@ -1,0 +1,1 @@
+"""Datasets made from models: adversarial examples, and later robust and non-robust features."""

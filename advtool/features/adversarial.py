@@ -1,0 +1,135 @@
+"""Adversarial examples as samples: a stream of images in, a stream of perturbed ones out."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from advtool import keyed
+from advtool.attacks.ball import BALLS
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.registry import Attack, Request
+from advtool.data.arrays import SampleChecker
+from advtool.data.batches import to_float
+from advtool.device import Settings
+from advtool.errors import AdvtoolError
+from advtool.io import images
+from advtool.io.samples import Sample
+
+FORMATS = ("float32", "png8")
+BUDGET_SLACK = 1e-6
+
+
+@dataclass
+class Tally:
+    """Counts of what was made. `lost` are successes of the attack that rounding to 8 bits undid."""
+
+    n: int = 0
+    successes: int = 0
+    lost: int = 0
+    distance: float = 0.0
+
+    def describe(self) -> str:
+        text = f"{self.n:,} images, {self.successes:,} successes ({100 * self.successes / max(self.n, 1):.1f}%)"
+        text += f", mean distance {self.distance / max(self.n, 1):.4g}"
+        return text + (f"; rounding to 8 bits lost {self.lost:,}" if self.lost else "")
+
+
+def adversarial_samples(
+    samples: Iterable[Sample],
+    check: SampleChecker,
+    model: nn.Module,
+    attack: Attack,
+    request: Request,
+    settings: Settings,
+    tally: Tally,
+    file_format: str = "float32",
+    progress: Callable[[int], None] = lambda count: None,
+) -> Iterator[Sample]:
+    """Attack a stream of samples, a batch at a time, in constant memory.
+
+    The label stays; in targeted mode it is the target. The ``.json`` member keeps what it held and gains
+    ``attack, adv, eps, targeted, seed, original_label, prediction, distance`` (norm of the perturbation as written)
+    and ``success`` (in float32, on the image as written).
+
+    Parameters
+    ----------
+    check : decodes the samples and holds them to the model's shape and classes
+    file_format : ``float32`` writes ``.npy``; ``png8`` rounds to 8 bits without leaving the ball
+    tally : is added up as the stream goes on
+    """
+    stream = iter(samples)
+    seed = keyed.derive(request.seed, "evaluation")
+    with untouched(model):
+        while batch := list(islice(stream, settings.batch_size)):
+            decoded = [check(sample) for sample in batch]
+            pixels = torch.from_numpy(np.stack([image for image, _ in decoded])).to(settings.device)
+            if file_format == "png8" and pixels.dtype != torch.uint8:
+                raise AdvtoolError(f"{batch[0].shard}: --format png8 needs 8-bit images, these are float32")
+            x = to_float(pixels)
+            y = torch.tensor([label for _, label in decoded], device=settings.device)
+            ids = keyed.ids_of(sample.key for sample in batch).to(settings.device)
+            adversarial = attack(model, x, y, replace(request, seed=seed), ids)
+            if file_format == "png8":
+                before = _succeeds(model, adversarial, y, request.targeted)[0]
+                adversarial = to_float(rounded(adversarial, x, request))
+            success, predictions = _succeeds(model, adversarial, y, request.targeted)
+            if file_format == "png8":
+                tally.lost += int((before & ~success).sum())
+            distance = BALLS[request.norm].norm(adversarial.double() - x.double())
+            tally.n += len(x)
+            tally.successes += int(success.sum())
+            tally.distance += float(distance.sum())
+            progress(len(x))
+            rows = zip(
+                batch, adversarial.cpu().numpy(), success.tolist(), predictions.tolist(), distance.tolist(), strict=True
+            )
+            for sample, image, hit, prediction, norm in rows:
+                facts = {"success": hit, "prediction": prediction, "distance": norm}
+                yield _sample(sample, image, file_format, attack, request, facts)
+
+
+def rounded(adversarial: Tensor, inputs: Tensor, request: Request) -> Tensor:
+    """The adversarial images as uint8, within eps of 8-bit `inputs`.
+
+    To the nearest level; where that leaves the ball, each pixel to the next level towards the input.
+    """
+    ball = BALLS[request.norm]
+    levels, start = adversarial.double() * 255, (inputs.double() * 255).round()
+    nearest = levels.round()
+    towards = torch.where(levels > start, (levels + 1e-6).floor(), (levels - 1e-6).ceil())
+    if request.eps is not None:
+        outside = ball.norm((nearest - start) / 255) > request.eps * (1 + BUDGET_SLACK)
+        nearest = torch.where(outside.view(-1, 1, 1, 1), towards, nearest)
+    return nearest.clamp(0, 255).to(torch.uint8)
+
+
+@torch.no_grad()
+def _succeeds(model: nn.Module, x: Tensor, y: Tensor, targeted: bool) -> tuple[Tensor, Tensor]:
+    predictions = logits_of(model, x).argmax(1)
+    return (predictions == y) == targeted, predictions
+
+
+def _sample(
+    sample: Sample, image: np.ndarray, file_format: str, attack: Attack, request: Request, facts: dict
+) -> Sample:
+    provenance = {
+        "original_label": sample.label,
+        **sample.provenance(),
+        "attack": attack.name,
+        "adv": request.norm,
+        "eps": request.eps,
+        "targeted": request.targeted,
+        "seed": request.seed,
+        **facts,
+    }
+    if file_format == "png8":
+        members = {"png": images.encode_png(np.rint(image * 255).astype(np.uint8))}
+    else:
+        members = {"npy": images.encode_npy(image)}
+    members |= {"cls": sample.members["cls"], "json": json.dumps(provenance, sort_keys=True).encode()}
+    return Sample(sample.key, members, sample.shard)
