@@ -63,6 +63,7 @@ def apgd(
     if targeted and loss == "dlr":
         raise ValueError("the targeted DLR loss needs the true classes too: use apgd_t, or another loss")
     with untouched(model):
+        inputs = inputs.detach()
         clean = _clean_logits(model, inputs)
         classes = clean.shape[1]
         function = LOSSES["margin" if loss == "dlr" and classes < 3 else loss]
@@ -108,6 +109,7 @@ def apgd_t(
         if the model returns logits that are not finite
     """
     with untouched(model):
+        inputs = inputs.detach()
         clean = _clean_logits(model, inputs)
         function = targeted_dlr if clean.shape[1] >= 4 else targeted_margin
         others = clean.scatter(1, labels[:, None], -torch.inf)

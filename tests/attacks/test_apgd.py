@@ -17,7 +17,7 @@ from attack_problems import (
 from torch import nn
 
 from advtool import keyed
-from advtool.attacks import Threat, apgd, apgd_t, pgd
+from advtool.attacks import Threat, apgd, apgd_t, fgsm, pgd, square
 from advtool.attacks.ball import BALLS
 from advtool.attacks.losses import cross_entropy, dlr, log_odds, margin
 from advtool.errors import AdvtoolError
@@ -237,6 +237,16 @@ def test_success_is_decided_in_float32(norm, name):
     clear = (distance / eps - 1).abs() > 1e-3
     survives = survivors(net, attack(name, Overconfident(net), x, y, norm, eps, steps=30, amp=True), y)
     assert torch.equal(survives[clear], (distance > eps)[clear])
+
+
+def test_inputs_may_require_gradients():
+    model, (x, y) = Curved(), batch()
+    leaf = x.clone().requires_grad_(True)
+    for attacked in (apgd, apgd_t, fgsm, square):
+        settings = {apgd: {"steps": 5}, apgd_t: {"steps": 5}, square: {"queries": 5}}.get(attacked, {})
+        found = attacked(model, leaf, y, "l2", 0.5, **settings)
+        assert not found.requires_grad and leaf.grad is None
+        assert torch.equal(found, attacked(model, x, y, "l2", 0.5, **settings))
 
 
 def test_double_precision():
