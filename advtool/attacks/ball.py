@@ -43,7 +43,7 @@ class L2:
 
     def random(self, like: Tensor, eps: float, ids: Tensor, seed: int) -> Tensor:
         direction = self.step(keyed.normal(like.shape, ids, keyed.derive(seed, "direction")))
-        radius = keyed.uniform((len(like), 1), ids, keyed.derive(seed, "radius")).pow(1 / like[0].numel())
+        radius = keyed.uniform((len(like), 1), ids, keyed.derive(seed, "radius")).pow(1 / like.shape[1:].numel())
         return (eps * _per_example(radius, like) * direction).to(like.dtype)
 
 

@@ -47,7 +47,7 @@ def fgsm(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    ball = BALLS[norm]
+    ball, inputs = BALLS[norm], inputs.detach()
     ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
     x, alpha = inputs.clone(), eps
     if random_start and eps > 0:

@@ -60,6 +60,7 @@ def square(
         if the model returns logits that are not finite
     """
     ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
+    inputs = inputs.detach()
     strongest = Strongest(inputs)
 
     def look(x: Tensor, labels: Tensor, amp: bool = amp) -> tuple[Tensor, Tensor]:

@@ -120,7 +120,7 @@ def _sign(u: Tensor) -> Tensor:
 
 @lru_cache
 def _bump(h: int) -> Tensor:
-    """Two pyramids side by side, one up, one down, together of norm 1 (section 3.3 of the paper): h×h."""
+    """Two pyramids side by side, one up, one down, together of norm 1: h×h."""
     bump = torch.cat([_pyramid(h // 2, h), -_pyramid(h - h // 2, h)])
     return bump / bump.norm()
 

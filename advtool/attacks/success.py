@@ -4,12 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from advtool.attacks.guard import logits_of
+from advtool.attacks.losses import margin
 
 
 def fooled(logits: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:
-    """Whether the prediction is not the label, or is the target: bool, N."""
-    hit = logits.detach().argmax(1) == labels
-    return hit if targeted else ~hit
+    """Whether the prediction is clearly not the label, or clearly the target: bool, N.
+
+    Clearly is by more than rounding, since the same images in another batch give slightly other logits.
+    """
+    lead = margin(logits.detach(), labels)
+    rounding = 16 * torch.finfo(logits.dtype).eps * logits.detach().abs().amax(1)
+    return (-lead if targeted else lead) > rounding
 
 
 @torch.no_grad()

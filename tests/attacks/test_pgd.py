@@ -5,31 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from attack_problems import Curved, batch, linear_problem
 from torch import nn
 
 from advtool.attacks import Threat, pgd
 from advtool.attacks.ball import BALLS
 from advtool.errors import AdvtoolError
-
-DUAL = {"l2": 2, "linf": 1}
-
-
-def linear_problem(n: int, dim: int, seed: int = 0):
-    """A two-class linear model, points around the middle of the box, and each point's distance to the boundary."""
-    generator = torch.Generator().manual_seed(seed)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(dim, 2))
-    nn.init.normal_(model[1].weight, generator=generator)
-    nn.init.zeros_(model[1].bias)
-    x = 0.5 + 0.05 * (torch.rand(n, 1, 1, dim, generator=generator) - 0.5)
-    with torch.no_grad():
-        model[1].bias[0] = -(
-            model(torch.full((1, 1, 1, dim), 0.5))[0, 0] - model(torch.full((1, 1, 1, dim), 0.5))[0, 1]
-        )
-        logits = model(x)
-    y = logits.argmax(1)
-    w = model[1].weight[1] - model[1].weight[0]
-    margin = (logits[:, 1] - logits[:, 0]).abs()
-    return model, x, y, {norm: (margin / w.norm(p=q)).detach() for norm, q in DUAL.items()}
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -77,25 +58,6 @@ def test_iterates_equal_a_numpy_reference(norm):
     np.testing.assert_allclose(
         found.view(40, 30).numpy(), numpy_pgd(weight, bias, x, y, norm, eps, steps, size), atol=1e-6
     )
-
-
-class Curved(nn.Module):
-    """A small network with batch norm and dropout, so that modes and buffers matter."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(1)
-        self.body = nn.Sequential(
-            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, 3)
-        )
-
-    def forward(self, x):
-        return self.body(x)
-
-
-def batch(n: int = 12):
-    generator = torch.Generator().manual_seed(2)
-    return torch.rand(n, 1, 8, 8, generator=generator), torch.randint(0, 3, (n,), generator=generator)
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
