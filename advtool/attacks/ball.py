@@ -21,7 +21,7 @@ class Ball(Protocol):
         """The nearest perturbation (in l2) of norm at most eps."""
 
     def step(self, gradient: Tensor) -> Tensor:
-        """The direction of norm 1 of steepest ascent; 0 where the gradient is 0."""
+        """The direction of norm 1 of steepest ascent; 0 where the gradient is 0, and in entries that are NaN."""
 
     def random(self, like: Tensor, eps: float, ids: Tensor, seed: int) -> Tensor:
         """Perturbations uniform in the ball, each determined by its example's id and the seed."""
@@ -37,6 +37,7 @@ class L2:
         return delta * (eps / _per_example(self.norm(delta), delta).clamp_min(eps))
 
     def step(self, gradient: Tensor) -> Tensor:
+        gradient = gradient.nan_to_num(nan=0.0)
         # Scaled by its largest entry first, since the squares of a saturated model's gradient underflow.
         scaled = gradient / _per_example(gradient.flatten(1).abs().amax(1), gradient).clamp_min(_TINY)
         return scaled / _per_example(self.norm(scaled), scaled).clamp_min(_TINY)
@@ -57,7 +58,7 @@ class Linf:
         return delta.clamp(-eps, eps)
 
     def step(self, gradient: Tensor) -> Tensor:
-        return gradient.sign()
+        return gradient.nan_to_num(nan=0.0).sign()
 
     def random(self, like: Tensor, eps: float, ids: Tensor, seed: int) -> Tensor:
         return (eps * (2 * keyed.uniform(like.shape, ids, seed) - 1)).to(like.dtype)
