@@ -80,6 +80,8 @@ def fab(
         for rank in range(min(others.shape[1], 1 if targeted else target_classes)):
             for restart in range(restarts):
                 rows = smallest.beyond(eps if stop_at_eps else 0)
+                if not len(rows):
+                    break
                 start = inputs[rows]
                 if restart:
                     radius = smallest.distance[rows].clamp_max(eps or _RADIUS[norm]) / 2
