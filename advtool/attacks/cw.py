@@ -1,0 +1,105 @@
+"""Carlini and Wagner's l2 attack (2017, https://arxiv.org/abs/1608.04644)."""
+
+import torch
+from torch import Tensor, nn
+
+from advtool.attacks.ball import BALLS
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.smallest import Smallest
+
+
+def cw(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    targeted: bool = False,
+    steps: int = 1000,
+    binary_search_steps: int = 9,
+    learning_rate: float = 0.01,
+    initial_const: float = 1e-3,
+    confidence: float = 0.0,
+    amp: bool = False,
+) -> Tensor:
+    """Look for the smallest l2 perturbation: Adam on ‖δ‖² + c·f in the space of tanh, for a c found by binary search.
+
+    Parameters
+    ----------
+    model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
+    inputs : N×C×H×W in [0, 1]
+    labels : N, int64; the true classes, or the targets if `targeted`
+    targeted : look for the smallest perturbation that is classified as `labels` instead
+    steps : of Adam for each c. An example stops early if its loss has not fallen by 0.01% in a tenth of them
+    binary_search_steps : values of c tried
+    learning_rate : of Adam
+    initial_const : the first c; ten times as much after a failure, until there is a success
+    confidence : by how much the logit of another class has to exceed that of the label (or the target's the others)
+    amp : drive the attack in bfloat16; a success is confirmed in float32
+
+    Returns
+    -------
+    Tensor like `inputs`, in [0, 1]: the smallest adversarial example seen, or the strongest iterate if there was none
+
+    Raises
+    ------
+    AdvtoolError
+        if the model returns logits that are not finite
+    """
+    with untouched(model):
+        norm = BALLS["l2"].norm
+        smallest = Smallest(model, inputs, labels, norm, targeted=targeted, amp=amp, confidence=confidence)
+        rows = smallest.beyond(0)
+        c = inputs.new_full((len(rows),), initial_const)
+        low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
+        for search in range(binary_search_steps if len(rows) else 0):
+            if search == binary_search_steps - 1 >= 9:
+                c = torch.where(high.isfinite(), high, c)
+            success = _descend(model, smallest, inputs, labels, rows, c, steps, learning_rate, confidence, amp)
+            low, high = torch.where(success, low, c), torch.where(success, c, high)
+            c = torch.where(high.isfinite(), (low + high) / 2, 10 * c)
+    return smallest.inputs
+
+
+def _descend(
+    model: nn.Module,
+    smallest: Smallest,
+    inputs: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+    c: Tensor,
+    steps: int,
+    learning_rate: float,
+    confidence: float,
+    amp: bool,
+) -> Tensor:
+    """Minimise ‖δ‖² + c·f from the inputs numbered `rows`: which of them became adversarial on the way."""
+    found = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+    place = torch.arange(len(rows), device=rows.device)
+    x = inputs[rows]
+    w = torch.atanh((2 * x - 1) * _INSIDE)
+    first, second = torch.zeros_like(w), torch.zeros_like(w)
+    previous = torch.full_like(c, torch.inf)
+    for k in range(steps):
+        w.requires_grad_(True)
+        adversarial = (torch.tanh(w) + 1) / 2
+        logits = logits_of(model, adversarial, amp)
+        f = (confidence - smallest.strength(logits, labels[rows])).clamp_min(0)
+        loss = (adversarial - x).square().flatten(1).sum(1) + c * f
+        (gradient,) = torch.autograd.grad(loss.sum(), w)
+        success, _ = smallest.see(rows, adversarial.detach(), logits.detach())
+        found[place] |= success
+        first, second = torch.lerp(gradient, first, 0.9), torch.lerp(gradient.square(), second, 0.999)
+        step = first / (1 - 0.9 ** (k + 1)) / ((second / (1 - 0.999 ** (k + 1))).sqrt() + 1e-8)
+        w = w.detach() - learning_rate * step
+        if k % max(steps // 10, 1) == 0:
+            falls = loss.detach() <= 0.9999 * previous
+            previous = loss.detach()
+            if not falls.all():
+                state = (place, rows, c, x, w, first, second, previous)
+                place, rows, c, x, w, first, second, previous = (each[falls] for each in state)
+            if not len(rows):
+                break
+    return found
+
+
+_INSIDE = 1 - 1e-6  # pixels of 0 and 1 would be infinitely far away in the space of tanh

@@ -1,0 +1,167 @@
+"""Fast adaptive boundary attack, targeted version (Croce and Hein 2020, https://arxiv.org/abs/1907.02044)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advtool import keyed
+from advtool.attacks.ball import BALLS
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.hyperplane import to_hyperplane
+from advtool.attacks.smallest import Smallest
+
+
+def fab(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    norm: str,
+    *,
+    eps: float | None = None,
+    stop_at_eps: bool = False,
+    steps: int = 100,
+    patience: int = 10,
+    restarts: int = 1,
+    target_classes: int = 9,
+    alpha_max: float = 0.1,
+    eta: float = 1.05,
+    beta: float = 0.9,
+    targeted: bool = False,
+    ids: Tensor | None = None,
+    seed: int = 0,
+    amp: bool = False,
+) -> Tensor:
+    """Look for the smallest perturbation by projections onto the linearised boundary between two classes.
+
+    The boundaries tried are those between the label and each of the classes of highest logit after it, one after the
+    other (FAB-T, as in AutoAttack). The best example is moved towards the original by bisection at the end.
+
+    Parameters
+    ----------
+    model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
+    inputs : N×C×H×W in [0, 1]
+    labels : N, int64; the true classes, or the targets if `targeted`
+    norm : ``l2`` or ``linf``
+    eps : random restarts begin within half of it, or of the smallest distance found so far if that is less. 1 (l2) or
+        0.3 (linf) by default
+    stop_at_eps : leave an example alone once its distance is at most `eps`. Faster; the same examples are broken at
+        `eps`, but their distances are larger
+    steps : projections for each boundary and restart, at most
+    patience : leave a boundary when the distance, once there is one, has not fallen by 0.1% in so many steps
+    restarts : runs for each boundary; all but the first begin at a random point
+    target_classes : boundaries tried
+    alpha_max : the largest weight of the projection of the original, against that of the iterate
+    eta : overshoot of the projections
+    beta : how far from the original the search goes on after a success, as a fraction of the distance
+    targeted : look for the smallest perturbation that is classified as `labels` instead, at their boundary to the
+        class of highest logit
+    ids : N, int64; what the random starts of each example are keyed by; its place in the batch by default
+    seed : of the random starts
+    amp : drive the attack in bfloat16; a success is confirmed in float32
+
+    Returns
+    -------
+    Tensor like `inputs`, in [0, 1]: the smallest adversarial example seen, or the strongest iterate if there was none
+
+    Raises
+    ------
+    AdvtoolError
+        if the model returns logits that are not finite
+    """
+    if stop_at_eps and eps is None:
+        raise ValueError("stop_at_eps needs eps")
+    ball = BALLS[norm]
+    ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
+    search = _Search(norm, steps, patience, alpha_max, eta, beta, targeted, amp)
+    with untouched(model):
+        smallest = Smallest(model, inputs, labels, ball.norm, targeted=targeted, amp=amp)
+        others = smallest.clean_logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
+        for rank in range(min(others.shape[1], 1 if targeted else target_classes)):
+            for restart in range(restarts):
+                rows = smallest.beyond(eps if stop_at_eps else 0)
+                if not len(rows):
+                    break
+                start = inputs[rows]
+                if restart:
+                    radius = smallest.distance[rows].clamp_max(eps or _RADIUS[norm]) / 2
+                    offset = ball.random(start, 1, ids[rows], keyed.derive(seed, "fab", rank, restart))
+                    start = (start + _per_example(radius, start).to(start.dtype) * offset).clamp(0, 1)
+                search.run(model, smallest, rows, inputs[rows], labels[rows], others[rows, rank], start)
+        smallest.bisect(_BISECTIONS)
+    return smallest.inputs
+
+
+@dataclass(frozen=True)
+class _Search:
+    norm: str
+    steps: int
+    patience: int
+    alpha_max: float
+    eta: float
+    beta: float
+    targeted: bool
+    amp: bool
+
+    def run(
+        self,
+        model: nn.Module,
+        smallest: Smallest,
+        rows: Tensor,
+        inputs: Tensor,
+        labels: Tensor,
+        others: Tensor,
+        x: Tensor,
+    ) -> None:
+        """Search the boundary between `labels` and `others` from `x`, and let `smallest` see the iterates."""
+        best = x.new_full((len(x),), torch.inf)
+        stale = torch.zeros_like(rows)
+        for _ in range(self.steps):
+            if not len(rows):
+                break
+            value, gradient = self._boundary(model, smallest, x, labels, others)
+            with torch.no_grad():
+                x = self._project(x, inputs, value, gradient)
+                success, distance = smallest.see(rows, x, logits_of(model, x, self.amp))
+                x = torch.where(_per_example(success, x), inputs + self.beta * (x - inputs), x)
+                closer = success & (distance < (1 - _PROGRESS) * best)
+                best = torch.where(closer, distance, best)
+                stale = torch.where(closer | best.isinf(), 0, stale + 1)
+                going = stale < self.patience
+                if not going.all():
+                    state = (rows, inputs, labels, others, x, best, stale)
+                    rows, inputs, labels, others, x, best, stale = (each[going] for each in state)
+
+    def _boundary(
+        self, model: nn.Module, smallest: Smallest, x: Tensor, labels: Tensor, others: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The difference of logits that is to become positive, N, and its gradient."""
+        x = x.detach().requires_grad_(True)
+        logits = logits_of(model, x, self.amp)
+        if self.targeted:
+            value = smallest.strength(logits, labels)
+        else:
+            value = (logits.gather(1, others[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
+        (gradient,) = torch.autograd.grad(value.sum(), x)
+        return value.detach().to(x.dtype), gradient
+
+    def _project(self, x: Tensor, inputs: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        """The next iterate: between the projections of `x` and of `inputs` onto the linearised boundary."""
+        z, z_0, w = x.flatten(1), inputs.flatten(1), gradient.flatten(1)
+        gaps = torch.cat((-value, (w * (z - z_0)).sum(1) - value))
+        moves = to_hyperplane(torch.cat((z, z_0)), torch.cat((w, w)), gaps, self.norm)
+        length, length_0 = BALLS[self.norm].norm(moves)[:, None].chunk(2)
+        alpha = (length / (length + length_0).clamp_min(_TINY)).clamp_max(self.alpha_max)
+        move, move_0 = moves.chunk(2)
+        mixed = (1 - alpha) * (z + self.eta * move) + alpha * (z_0 + self.eta * move_0)
+        return mixed.clamp(0, 1).view_as(x)
+
+
+_RADIUS = {"l2": 1.0, "linf": 0.3}
+_BISECTIONS = 10
+_PROGRESS = 1e-3
+_TINY = 1e-12
+
+
+def _per_example(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (like.dim() - 1))
