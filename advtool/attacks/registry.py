@@ -145,7 +145,7 @@ def _apgd_t(model, inputs, labels, request, ids):
 def _fab(model, inputs, labels, request, ids):
     options = {"steps": request.steps or 100, "restarts": request.restarts, "targeted": request.targeted}
     options |= {"ids": ids, "seed": request.seed, "amp": request.amp}
-    return fab(model, inputs, labels, request.norm, eps=request.eps, **options)
+    return fab(model, inputs, labels, request.norm, eps=request.eps, stop_at_eps=request.eps is not None, **options)
 
 
 def _cw(model, inputs, labels, request, ids):

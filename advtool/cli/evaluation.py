@@ -64,10 +64,10 @@ class Plan:
     def is_ensemble(self) -> bool:
         return self.attack != "pgd" or self.per_sample is not None
 
-    def requests(self) -> list[Request]:
+    def requests(self, amp: bool = False) -> list[Request]:
         """What to ask of the attacks, one a radius."""
         steps = self.steps[0] if self.steps else None
-        options = (steps, self.step_size, self.random_start, self.restarts, self.loss, False, self.seed)
+        options = (steps, self.step_size, self.random_start, self.restarts, self.loss, False, self.seed, amp)
         return [Request(self.norm, radius, *options) for radius in self.radii]
 
     def check(self, attacks: tuple[Attack, ...]) -> None:
@@ -190,7 +190,7 @@ def _ensembles(
     settings: devices.Settings,
     advance,
 ) -> list[dict]:
-    requests, options = plan.requests(), {}
+    requests, options = plan.requests(settings.amp), {}
     if plan.per_sample:
         asked = [{name: value for name, value in asdict(r).items() if name != "eps"} for r in requests[:1]]
         names = [attack.name for attack in attacks]

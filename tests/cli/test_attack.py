@@ -1,0 +1,173 @@
+"""``advtool attack`` and what can be done with its shards."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+
+import advtool as package
+
+
+def samples(data: bytes) -> dict[str, dict[str, bytes]]:
+    found: dict[str, dict[str, bytes]] = {}
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        for member in tar:
+            key, _, extension = member.name.partition(".")
+            if extension:
+                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
+    return found
+
+
+def pixels(sample: dict[str, bytes]) -> np.ndarray:
+    return np.load(io.BytesIO(sample["npy"]))
+
+
+def clean_digits(advtool) -> dict[str, np.ndarray]:
+    from PIL import Image
+
+    raw = samples(advtool("data", "digits", "--split", "test").stdout)
+    return {k: np.asarray(Image.open(io.BytesIO(s["png"])), np.float64)[None] / 255 for k, s in raw.items()}
+
+
+@pytest.mark.parametrize(("norm", "eps"), [("l2", "0.5"), ("linf", "16/255")])
+def test_what_is_written_keeps_label_and_budget_and_says_the_truth(advtool, checkpoint, norm, eps):
+    arguments = ["--ckpt", checkpoint, "--data", "digits", "--split", "test", "--adv", norm, "--eps", eps, "-n", "60"]
+    process = advtool("attack", *arguments, "--steps", "10")
+    assert process.returncode == 0, process.stderr.decode()
+    made, clean, model = samples(process.stdout), clean_digits(advtool), package.load(checkpoint)
+    assert len(made) == 60
+    radius, successes = {"0.5": 0.5, "16/255": 16 / 255}[eps], 0
+    for key, sample in made.items():
+        image, facts = pixels(sample), json.loads(sample["json"])
+        delta = (image.astype(np.float64) - clean[key]).ravel()
+        size = np.abs(delta).max() if norm == "linf" else np.linalg.norm(delta)
+        assert size <= radius * (1 + 1e-6) and 0 <= image.min() and image.max() <= 1
+        assert facts["distance"] == pytest.approx(size, abs=1e-6)
+        prediction = int(model(torch.tensor(image)[None]).argmax())
+        assert facts["prediction"] == prediction and facts["success"] == (prediction != int(sample["cls"]))
+        assert facts["original_label"] == int(sample["cls"]) and facts["targeted"] is False
+        successes += facts["success"]
+    assert f"{successes} successes".encode() in process.stderr and 0 < successes <= 60
+
+
+def test_shards_evaluate_to_what_eval_finds(shell, tmp_path, checkpoint):
+    threat = "--adv linf --eps 0.1 --steps 10 --seed 3"
+    process = shell(
+        f"advtool attack --ckpt {checkpoint} --split test --data digits {threat} | advtool eval --ckpt {checkpoint} > a\n"
+        f"advtool eval --ckpt {checkpoint} {threat} --no-checks > b"
+    )
+    assert process.returncode == 0, process.stderr.decode()
+    transferred, direct = (json.loads((tmp_path / name).read_text()) for name in "ab")
+    assert transferred["clean"]["correct"] == direct["adversarial"][0]["correct"] < direct["clean"]["correct"]
+
+
+def test_targeted_success_is_reported_and_equals_a_count_by_hand(advtool, tmp_path, checkpoint):
+    relabelled = tmp_path / "relabelled.tar"
+    shifted = advtool("data", "digits", "--split", "test", "-n", "80")
+    with tarfile.open(fileobj=io.BytesIO(shifted.stdout)) as old, tarfile.open(relabelled, "w") as new:
+        for member in old:
+            data = old.extractfile(member).read()
+            extra = []
+            if member.name.endswith(".cls"):
+                extra = [(member.name[:-3] + "json", json.dumps({"original_label": int(data)}).encode())]
+                data = str((int(data) + 1) % 10).encode()
+            for name, content in [(member.name, data), *extra]:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                new.addfile(info, io.BytesIO(content))
+    options = ["--targeted", "--adv", "l2", "--eps", "1", "--steps", "20"]
+    made = advtool("attack", "--ckpt", checkpoint, *options, stdin=relabelled.read_bytes())
+    assert made.returncode == 0, made.stderr.decode()
+    model = package.load(checkpoint)
+    counted = sum(
+        int(model(torch.tensor(pixels(s))[None]).argmax()) == int(s["cls"]) for s in samples(made.stdout).values()
+    )
+    report = json.loads(advtool("eval", "--ckpt", checkpoint, stdin=made.stdout).stdout)
+    assert report["targeted"]["success"]["correct"] == counted > 20
+    assert report["targeted"]["success"]["n"] == 80
+    assert f"{counted} successes".encode() in made.stderr
+
+
+def test_eight_bit_output_stays_in_the_ball(advtool, checkpoint):
+    from PIL import Image
+
+    arguments = ["--data", "digits", "--split", "test", "-n", "60", "--adv", "l2", "--eps", "0.5", "--steps", "10"]
+    process = advtool("attack", "--ckpt", checkpoint, *arguments, "--format", "png8")
+    assert process.returncode == 0, process.stderr.decode()
+    clean = clean_digits(advtool)
+    for key, sample in samples(process.stdout).items():
+        image = np.asarray(Image.open(io.BytesIO(sample["png"])), np.float64)[None] / 255
+        assert np.linalg.norm(image - clean[key]) <= 0.5 * (1 + 1e-6)
+
+
+def test_results_do_not_depend_on_batches_or_shards(advtool, checkpoint):
+    data = advtool("data", "digits", "--split", "test", "-n", "50").stdout
+    options = ["--ckpt", checkpoint, "--adv", "linf", "--eps", "0.1", "--steps", "5", "-q"]
+    whole, parts = (advtool("attack", *options, "--batch-size", size, stdin=data) for size in ("50", "7"))
+    first, second = samples(whole.stdout), samples(parts.stdout)
+    assert first.keys() == second.keys()
+    for key in first:
+        np.testing.assert_allclose(pixels(first[key]), pixels(second[key]), atol=1e-5)
+
+
+def test_several_checkpoints_make_several_reports(advtool, checkpoint):
+    process = advtool("eval", "--ckpt", checkpoint, "--ckpt", checkpoint, "-n", "50")
+    first, second = json.loads(process.stdout)["models"]
+    assert first["clean"] == second["clean"]
+
+
+def test_strict_turns_a_red_flag_into_a_status(advtool, tmp_path):
+    assert advtool("train", "--epochs", "0", "-o", "untrained", "-q").returncode == 0
+    process = advtool("eval", "--ckpt", "untrained", "--strict")
+    assert process.returncode == 1 and b"chance" in process.stderr
+    assert json.loads(process.stdout)["flags"][0]["name"] == "chance"
+
+
+def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
+    options = [
+        "--adv",
+        "l2",
+        "--eps",
+        "0.3",
+        "--steps",
+        "1,4,16",
+        "--step-size",
+        "0.1",
+        "--no-checks",
+        "--plot",
+        "c.png",
+    ]
+    process = advtool("eval", "--ckpt", checkpoint, *options)
+    assert process.returncode == 0, process.stderr.decode()
+    report = json.loads(process.stdout)
+    assert [entry["steps"] for entry in report["adversarial"]] == [1, 4, 16]
+    assert report["plateau"][0]["to_steps"] == 16
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["attack", "--attack", "pdg", "--eps", "1"], "pgd"),
+        (["attack"], "--eps"),
+        (["attack", "--adv", "none"], "norm"),
+        (["attack", "--adv", "linf", "--eps", "8"], "8/255"),
+        (["attack", "--attack", "cw", "--adv", "linf", "--eps", "0.1"], "only for --adv l2"),
+        (["attack", "--attack", "apgd-t", "--eps", "1", "--targeted"], "targeted"),
+        (["attack", "--eps", "1", "--format", "jpeg"], "png8"),
+        (["eval", "--adv", "l2", "--eps", "1", "--attack", "autoatack"], "autoattack"),
+        (["eval", "--attack", "autoattack"], "--adv"),
+        (["eval", "--adv", "l2", "--eps", "1", "--steps", "0"], "--steps"),
+        (["eval", "--adv", "l2", "--eps", "1", "--plot", "x.gif"], ".png"),
+        (["eval", "--adv", "l2", "--eps", "1", "--attack", "fab", "--steps", "1,2"], "--steps"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_usage_errors(advtool, checkpoint, arguments, words):
+    process = advtool(*arguments, "--ckpt", checkpoint)
+    errors = [line for line in process.stderr.decode().splitlines() if "error" in line]
+    assert process.returncode == 2 and len(errors) == 1 and words in errors[0], process.stderr.decode()
+    assert process.stdout == b""
