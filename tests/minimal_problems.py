@@ -86,7 +86,9 @@ def edge(dim: int, norm: str, n: int = 30) -> tuple[nn.Module, Tensor, Tensor, T
         logits, weight = model(x), model[1].weight[1] - model[1].weight[0]
     solve = {"l2": smallest_l2, "linf": smallest_linf}[norm]
     gaps = logits[:, 0] - logits[:, 1]
-    best = [solve(*(each.double().numpy() for each in (z.flatten(), weight, gap))) for z, gap in zip(x, gaps, strict=True)]
+    best = [
+        solve(*(each.double().numpy() for each in (z.flatten(), weight, gap))) for z, gap in zip(x, gaps, strict=True)
+    ]
     assert (torch.tensor(best) > 1.02 * gaps.abs() / weight.norm(p={"l2": 2, "linf": 1}[norm])).float().mean() > 0.5
     return model, x, logits.argmax(1), torch.tensor(best)
 
