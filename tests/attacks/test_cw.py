@@ -29,16 +29,23 @@ def test_distances_are_minimal_where_the_box_binds(dim):
     assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.01
 
 
+def test_black_and_white_pixels_do_not_stop_it():
+    model, x, _ = digits(30)
+    y = model(x.round()).argmax(1)
+    found = cw(model, x.round(), y, steps=300, binary_search_steps=3, initial_const=1.0)
+    assert (model(found).argmax(1) != y).all()
+
+
 def test_confidence_is_a_margin_of_logits():
     model, x, y = digits(30)
     distances = []
     for confidence in (0, 1, 3):
-        logits = model(cw(model, x, y, steps=200, binary_search_steps=5, initial_const=0.1, confidence=confidence))
+        found = cw(model, x, y, steps=200, binary_search_steps=5, initial_const=0.1, confidence=confidence)
+        logits = model(found)
         own = logits.gather(1, y[:, None])[:, 0]
         margin = logits.scatter(1, y[:, None], -torch.inf).amax(1) - own
         misclassified = model(x).argmax(1) != y
         assert (margin[~misclassified] > confidence).all()
-        found = cw(model, x, y, steps=200, binary_search_steps=5, initial_const=0.1, confidence=confidence)
         distances.append(float(distances_of(found, x).mean()))
     assert distances == sorted(distances) and distances[2] > 1.2 * distances[0]
 
