@@ -9,7 +9,7 @@ from advtool import keyed
 from advtool.attacks.ball import BALLS, contain
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import cross_entropy
-from advtool.attacks.success import Strongest, fooled
+from advtool.attacks.success import Strongest, confirmed, fooled
 from advtool.threat import Threat
 
 
@@ -40,7 +40,7 @@ def pgd(
     allowed : which iterates may count as a success: takes N×C×H×W, returns bool, N
     ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
     seed : of the random starts
-    amp : drive the attack in bfloat16. What counts as success is then for the caller to decide in float32
+    amp : drive the attack in bfloat16. A success is one only if it is confirmed in float32
 
     Returns
     -------
@@ -86,6 +86,8 @@ def ascend(
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:
         logits = logits_of(model, x, amp)
         loss, success = cross_entropy(logits, labels), fooled(logits, labels, targeted)
+        if strongest and amp:
+            success = confirmed(model, x.detach(), labels, success, targeted)
         if strongest and allowed:
             success &= allowed(x.detach())
         return -loss if targeted else loss, success

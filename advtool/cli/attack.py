@@ -7,7 +7,7 @@ import typer
 from advtool.cli import console, options, output, parse
 from advtool.errors import UsageError
 
-BATCH_SIZE = 256
+BATCH_SIZE = 512
 
 
 def attack(
@@ -92,7 +92,7 @@ def attack(
 
     console.interruptible()
     chosen, reason = devices.choose(device)
-    amp = devices.use_amp(amp, chosen)
+    amp = devices.use_amp(amp, chosen, training=False)
     method = get(attack_)
     if keep and method.name != "pgd":
         raise UsageError("--keep is for --attack pgd")

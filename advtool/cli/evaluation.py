@@ -94,7 +94,9 @@ def run(plan: Plan, as_json: bool, strict: bool, dry_run: bool) -> None:
     attacks = ensemble(plan.attack)
     plan.check(attacks)
     device, reason = devices.choose(plan.device)
-    settings = devices.Settings(device, plan.batch_size or 256, plan.seed, devices.use_amp(plan.amp, device))
+    settings = devices.Settings(
+        device, plan.batch_size or 512, plan.seed, devices.use_amp(plan.amp, device, training=False)
+    )
     files, data = [], plan.data
     for name in plan.checkpoints or (None,):
         file, data = open_checkpoint(name, data, "eval")

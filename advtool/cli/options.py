@@ -82,7 +82,12 @@ Limit = Annotated[
 ]
 Amp = Annotated[
     bool | None,
-    typer.Option("--amp/--no-amp", help="Compute in bfloat16 where it is safe. Default: on for CUDA, off elsewhere."),
+    typer.Option(
+        "--amp/--no-amp",
+        help="Compute in bfloat16; successes of attacks are confirmed in float32. Default: on for CUDA, and for"
+        " attacks on CPUs with AMX.",
+    ,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. Default: a table at a terminal.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on stderr.")]

@@ -159,3 +159,11 @@ def test_random_starts_are_uniform_in_the_ball(dim):
     linf = BALLS["linf"].random(like, 0.25, ids, 0)
     assert linf.abs().max() <= 0.25
     assert float(linf.std()) == pytest.approx(0.5 / math.sqrt(12), rel=0.02)
+
+
+def test_successes_in_bfloat16_are_confirmed():
+    x, y = batch(64)
+    model = Curved().eval()
+    threat = Threat.evaluation("l2", 0.5, 20)
+    exact, fast = (model(pgd(model, x, y, threat, amp=amp)).argmax(1) == y for amp in (False, True))
+    assert abs(int(exact.sum()) - int(fast.sum())) <= 2
