@@ -8,7 +8,7 @@ from advtool import device as devices
 from advtool.attacks.registry import Attack, Request, ensemble
 from advtool.cli import console, output
 from advtool.cli.checkpoints import check_fit, open_checkpoint
-from advtool.cli.evaluate import show
+from advtool.cli.report import show
 from advtool.data.arrays import Images, load
 from advtool.data.sources import resolve
 from advtool.errors import AdvtoolError, UsageError

@@ -86,7 +86,6 @@ Amp = Annotated[
         "--amp/--no-amp",
         help="Compute in bfloat16; successes of attacks are confirmed in float32. Default: on for CUDA, and for"
         " attacks on CPUs with AMX.",
-    ,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. Default: a table at a terminal.")]

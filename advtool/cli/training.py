@@ -5,7 +5,7 @@ from pathlib import Path
 
 from advtool import device as devices
 from advtool.cli import console, output
-from advtool.cli.evaluate import show
+from advtool.cli.report import show
 from advtool.cli.reporter import Reporter
 from advtool.data.arrays import load
 from advtool.data.sources import Source, resolve
