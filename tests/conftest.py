@@ -1,8 +1,12 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the tests run side by side
+
 from tests_support import COMMAND, REPOSITORY, environment
 
 

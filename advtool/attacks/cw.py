@@ -78,7 +78,7 @@ def _descend(
     x = inputs[rows]
     w = torch.atanh((2 * x - 1) * _INSIDE)
     first, second = torch.zeros_like(w), torch.zeros_like(w)
-    previous = torch.full_like(c, torch.inf)
+    previous, stuck = torch.full_like(c, torch.inf), torch.zeros_like(rows)
     for k in range(steps):
         w.requires_grad_(True)
         adversarial = (torch.tanh(w) + 1) / 2
@@ -92,15 +92,20 @@ def _descend(
         step = first / (1 - 0.9 ** (k + 1)) / ((second / (1 - 0.999 ** (k + 1))).sqrt() + 1e-8)
         w = w.detach() - learning_rate * step
         if k % max(steps // 10, 1) == 0:
-            falls = loss.detach() <= 0.9999 * previous
-            previous = loss.detach()
-            if not falls.all():
-                state = (place, rows, c, x, w, first, second, previous)
-                place, rows, c, x, w, first, second, previous = (each[falls] for each in state)
+            stuck = torch.where(loss.detach() <= 0.9999 * previous, 0, stuck + 1)
+            previous = torch.minimum(previous, loss.detach())
+            goes_on = stuck < _PATIENCE
+            if not goes_on.all():
+                state = (place, rows, c, x, w, first, second, previous, stuck)
+                place, rows, c, x, w, first, second, previous, stuck = (each[goes_on] for each in state)
             if not len(rows):
                 break
     return found
 
+
+# Tenths of the steps without a fall after which an example stops. The original stops the whole batch at the first one
+# in which the sum did not fall; for a single example that is too soon, since Adam overshoots at first.
+_PATIENCE = 3
 
 # Pixels of 0 and 1 are infinitely far out in the space of tanh. The original's 1 − 1e-6 leaves them so far out that
 # 1000 steps of 0.01 hardly move them: of black and white digits nearly all then stop early, unbroken.
