@@ -55,9 +55,14 @@ def test_ctrl_c_leaves_the_last_epochs_checkpoint(tmp_path, advtool, start):
     assert advtool("eval", "--ckpt", "m.safetensors").returncode == 0
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.6, 1.0, 1.5])
+@pytest.mark.parametrize("seconds", [0, 0.2, 0.5])
 def test_ctrl_c_while_libraries_are_imported(tmp_path, start, seconds):
     process = start(*LONG, "-o", "m.safetensors")
+    maps = Path(f"/proc/{process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc to see what a process has loaded")
+    while "libtorch" not in maps.read_text():
+        time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
@@ -73,7 +78,7 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path, start):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, advtool, start, how):
     assert advtool(*SHORT, "-o", "straight.safetensors").returncode == 0
     process = start(*SHORT, "-o", "m.safetensors")
