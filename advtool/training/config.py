@@ -49,7 +49,8 @@ def recipe(shape: tuple[int, int, int], epochs: int | None, mirrored: bool, adve
     """Default settings for images of a shape.
 
     Up to 28 pixels Adam with a one-cycle schedule. Up to 16 pixels label smoothing against an adversary, since so few
-    images overfit: robust test accuracy on the digits is 86% with it, 82% without. Above 28 pixels the recipe of
+    images overfit: on the digits at l2 0.5 PGD-50 finds 86% with it and 82% without, AutoAttack 82% and 81%, so part
+    of the gain is only a loss that is harder to attack. Above 28 pixels the recipe of
     Ilyas et al. 2019, appendix C, and of their library: SGD, 150 epochs, rate dropped by 10 after each third.
 
     Parameters
