@@ -16,7 +16,11 @@ Data = Annotated[
 ]
 Split = Annotated[
     str | None,
-    typer.Option("--split", metavar="train|test", help="Part of a named dataset or directory to read."),
+    typer.Option(
+        "--split",
+        metavar="train|test",
+        help="Part of a named dataset or directory to read. Default: test for eval, else train.",
+    ),
 ]
 DataRoot = Annotated[
     Path | None,
@@ -70,12 +74,22 @@ RandomStart = Annotated[
         help="Begin PGD at a random point of the ball. Default: on for linf, off for l2.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of everything random.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of everything random. Default: 0.")
+]
 Device = Annotated[
     str,
     typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. Default: the fastest found."),
 ]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", metavar="N", min=1, help="Images at a time.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        metavar="N",
+        min=1,
+        help="Images at a time. Default: 128 in training, 512 in attacks and evaluation.",
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option("-n", "--limit", metavar="N", min=1, help="Use the first N images. Default: all."),
@@ -89,9 +103,11 @@ Amp = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. Default: a table at a terminal.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on stderr.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More on stderr, and a traceback for any error.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on stderr. Default: off.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="More on stderr, and a traceback for any error. Default: off.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop. Default: off.")]
 ShardSize = Annotated[
     int | None,
     typer.Option("--shard-size", metavar="N", min=1, help="Samples a shard when -o names a directory. Default: 10000."),
