@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from advtool.distributed import processes
 from advtool.errors import UsageError
 
 
@@ -28,6 +29,8 @@ def choose(name: str) -> tuple[torch.device, str]:
     """
     if name == "auto":
         if torch.cuda.is_available():
+            if (here := processes()).world > 1:
+                torch.cuda.set_device(here.local_rank)
             return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
         if torch.backends.mps.is_available():
             return torch.device("mps"), "mps (Apple GPU)"

@@ -122,6 +122,13 @@ ShardOut = Annotated[
         " a pipe or file, else a fresh file.",
     ),
 ]
+ResumeShards = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the finished shards that an interrupted run with -o DIR/ left. Default: start anew.",
+    ),
+]
 Ckpt = Annotated[
     str | None,
     typer.Option("--ckpt", metavar="FILE|-", help="Checkpoint. Default: stdin, if that carries safetensors."),
