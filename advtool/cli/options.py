@@ -99,7 +99,7 @@ Amp = Annotated[
     typer.Option(
         "--amp/--no-amp",
         help="Compute in bfloat16; successes of attacks are confirmed in float32. Default: on for CUDA, and for"
-        " attacks on CPUs with AMX.",
+        " attacks on CPUs with bfloat16 instructions.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. Default: a table at a terminal.")]
