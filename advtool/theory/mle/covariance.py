@@ -56,10 +56,10 @@ def _multiplier(s: np.ndarray, counts: np.ndarray, eps: float) -> float:
 
 
 def _bounds(s, counts, eps: float) -> tuple[float, float]:
-    d = counts.sum()
+    d = float(counts.sum())
     upper = min(math.sqrt(float((counts / s).sum())) / eps, d / eps / eps)
     lower = d / 2 / (eps * eps + float(counts @ s)) * (1 + math.sqrt(d * float(s.min())) / eps)
-    return lower, upper
+    return float(lower), float(upper)
 
 
 def lam_bounds(s, eps: float) -> dict:

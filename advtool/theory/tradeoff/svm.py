@@ -40,14 +40,10 @@ def hinge(mean, sd):
     density = np.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
     # Φ(a) = φ(a) · √(π/2) erfcx(−a/√2), so that both terms carry the same φ(a)
     near = density * (1 + a * math.sqrt(math.pi / 2) * erfcx(np.clip(-a, 0, 30) / math.sqrt(2)))
-    far = density * (a**-2.0 - 3 * a**-4.0 + 15 * a**-6.0) if np.all(a != 0) else density * _far(a)
+    inverse = 1 / np.minimum(a, -1.0) ** 2
+    far = density * inverse * (1 - 3 * inverse + 15 * inverse**2)
     value = np.where(a >= 0, density + a * np.exp(log_ndtr(a)), np.where(a < -30, far, near))
     return np.where(sd > 0, sd * value, np.maximum(1 - mean, 0.0))
-
-
-def _far(a):
-    a = np.where(a == 0, 1.0, a)
-    return a**-2.0 - 3 * a**-4.0 + 15 * a**-6.0
 
 
 def loss(model: Features, w1, v, eps: float, lam: float = 0.0):
