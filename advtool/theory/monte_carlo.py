@@ -21,7 +21,7 @@ class Claim:
     name : dotted path in the report
     value, log_value : what the report says
     hits : draws n outcomes; booleans, or numbers if the claim is an expectation
-    weights : draws n importance weights with this mean, for probabilities too small for `hits`
+    weights : draws n importance weights whose mean is 1 if the value is right, for probabilities too small for `hits`
     relation : ``==`` exact, ``<=`` or ``>=``: the truth is at most or at least the value (a bound)
     """
 
@@ -55,25 +55,23 @@ def check(claims: Sequence[Claim], n: int, seed: int, total: int | None = None) 
 
 
 def _check(claim: Claim, n: int, rng: np.random.Generator, error: float) -> dict:
-    rare = not claim.is_mean and 0 < n * min(claim.value, 1.0) < RARE and claim.relation == "=="
-    underflows = claim.value == 0 and claim.log_value > -math.inf
     record = {"name": claim.name, "value": claim.value, "relation": claim.relation, "n": n}
-    if (rare or underflows) and claim.weights is None:
-        return {**record, "method": "none", "estimate": None, "interval": None, "agrees": None}
-    if rare or underflows or claim.is_mean:
-        draw = claim.weights if not claim.is_mean else claim.hits
-        estimate, low, high = _mean(_chunks(draw, rng, n), n, error)
-        method = "sampling" if claim.is_mean else "importance"
+    if not claim.is_mean and claim.relation == "==" and n * claim.value < RARE and claim.log_value > -math.inf:
+        if claim.weights is None:
+            return {**record, "method": "none", "estimate": None, "interval": None, "agrees": None}
+        ratio, low, high = _mean(_chunks(claim.weights, rng, n), n, error)
+        interval = [low * claim.value, high * claim.value]
+        agrees, estimate = low <= 1 <= high, ratio * claim.value
+        return {**record, "method": "importance", "estimate": estimate, "interval": interval, "agrees": agrees}
+    if claim.is_mean:
+        estimate, low, high = _mean(_chunks(claim.hits, rng, n), n, error)
     else:
         hits = sum(int(np.count_nonzero(part)) for part in _chunks(claim.hits, rng, n))
-        estimate, (low, high), method = hits / n, clopper_pearson(hits, n, error), "sampling"
-    if underflows:  # the weights are relative to the value
-        agrees, estimate, low, high = low <= 1 <= high, 0.0, 0.0, 0.0
-    else:
-        slack = 1e-12 * abs(claim.value)
-        below, above = low <= claim.value + slack, claim.value - slack <= high
-        agrees = {"==": below and above, "<=": below, ">=": above}[claim.relation]
-    return {**record, "method": method, "estimate": estimate, "interval": [low, high], "agrees": bool(agrees)}
+        estimate, (low, high) = hits / n, clopper_pearson(hits, n, error)
+    slack = 1e-12 * abs(claim.value)
+    below, above = low <= claim.value + slack, claim.value - slack <= high
+    agrees = {"==": below and above, "<=": below, ">=": above}[claim.relation]
+    return {**record, "method": "sampling", "estimate": estimate, "interval": [low, high], "agrees": agrees}
 
 
 def _chunks(draw, rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:
@@ -89,17 +87,18 @@ def _mean(parts: Iterator[np.ndarray], n: int, error: float) -> tuple[float, flo
     return mean, mean - half, mean + half
 
 
-def normal_tail(log_scale: float, *thresholds: float) -> Callable[[np.random.Generator, int], np.ndarray]:
-    """Importance weights whose mean is mean_i Q(t_i) · e^(−log_scale).
+def normal_tail(log_value: float, *thresholds: float) -> Callable[[np.random.Generator, int], np.ndarray]:
+    """Importance weights whose mean is mean_i Q(t_i) / e^log_value.
 
     One term is drawn at random; its normal variable is drawn around its threshold, where the mass of the tail is.
     """
-    t = np.maximum(np.asarray(thresholds, float), 0.0)
+    edges = np.asarray(thresholds, float)
+    t = np.maximum(edges, 0.0)
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
         term = rng.integers(len(t), size=n)
         z = t[term] + rng.standard_normal(n)
-        log_weight = -z * t[term] + t[term] ** 2 / 2 - log_scale
-        return np.where(z > np.asarray(thresholds)[term], np.exp(log_weight), 0.0)
+        log_weight = -z * t[term] + t[term] ** 2 / 2 - log_value
+        return np.where(z > edges[term], np.exp(log_weight), 0.0)
 
     return draw

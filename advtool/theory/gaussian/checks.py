@@ -29,7 +29,7 @@ def _claim(name: str, entry: dict, key: str, h: float, s1: float, s2: float, w: 
         return np.where(second, x - shift <= w, x + shift >= w)
 
     value, log_value = entry[key], entry[f"log_{key}"]
-    weights = normal_tail(log_value if value == 0 else 0.0, (w - shift) / s1, (h - w - shift) / s2)
+    weights = normal_tail(log_value, (w - shift) / s1, (h - w - shift) / s2)
     return Claim(name, value, log_value, hits, weights)
 
 
@@ -57,5 +57,5 @@ def _hyperplane_claim(report: dict) -> Claim:
     separation = entry["separation"]
     value, log_value = entry["adversarial_error"], entry["log_adversarial_error"]
     offset = w - reach
-    weights = normal_tail(log_value if value == 0 else 0.0, offset / s1, (separation - offset) / s2)
+    weights = normal_tail(log_value, offset / s1, (separation - offset) / s2)
     return Claim("hyperplane.adversarial_error", value, log_value, hits, weights)
