@@ -57,12 +57,13 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, evaluate, train
+    from advtool.cli import attack, data, evaluate, theory, train
 
     app.command("train")(train.train)
     app.command("attack")(attack.attack)
     app.command("eval")(evaluate.evaluate)
     app.command("data")(data.data)
+    theory.register(app, Group)
 
 
 _register()

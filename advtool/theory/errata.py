@@ -23,7 +23,13 @@ PAPERS = {
 }
 
 _GAUSSIAN = (
-    ("G1", "A.1", "ε_p = ‖Δ‖_p/‖Δ‖₂", "ε_p = ε‖Δ‖_q/‖Δ‖₂, q dual to p", "the factor ε is missing, and p should be its dual"),
+    (
+        "G1",
+        "A.1",
+        "ε_p = ‖Δ‖_p/‖Δ‖₂",
+        "ε_p = ε‖Δ‖_q/‖Δ‖₂, q dual to p",
+        "the factor ε is missing, and p should be its dual",
+    ),
     (
         "G2",
         "Table 1, σ = (3, 6), Change",
@@ -145,7 +151,13 @@ _TRADEOFF = (
     ),
 )
 _MLE = (
-    ("M1", "Eq. 26, proofs of Theorem 2 and Lemma 5", "ε", "ε²; the ε of Theorem 2 is tr(S M²)", "Eq. 19 constrains ε²"),
+    (
+        "M1",
+        "Eq. 26, proofs of Theorem 2 and Lemma 5",
+        "ε",
+        "ε²; the ε of Theorem 2 is tr(S M²)",
+        "Eq. 19 constrains ε²",
+    ),
     (
         "M2",
         "Theorem 1",
@@ -213,7 +225,13 @@ _MIXTURE = (
         "for ε > (2 − √2)/(1 + √(p − 1) − √2) only",
         "the numerator of G(θ*) must be (1 + √(p − 1))ε − 2",
     ),
-    ("X3", "Corollary 3, proof", "counts f = y", "should count f = g", "the conclusion holds: exact R_adv is .965 at p − s = 10⁴"),
+    (
+        "X3",
+        "Corollary 3, proof",
+        "counts f = y",
+        "should count f = g",
+        "the conclusion holds: exact R_adv is .965 at p − s = 10⁴",
+    ),
     (
         "X4",
         "Corollary 4",

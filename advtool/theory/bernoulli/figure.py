@@ -20,7 +20,9 @@ def figure(report: dict):
         axes.plot(tau[order], weights[order], ".", markersize=5, color=colour, label=f"{name} training")
     learned = np.array(report["robust_weights"] or np.zeros_like(tau))
     if learned.any():
-        axes.plot(tau[order], (learned / np.linalg.norm(learned))[order], color="C3", linewidth=1, label="infinite data")
+        axes.plot(
+            tau[order], (learned / np.linalg.norm(learned))[order], color="C3", linewidth=1, label="infinite data"
+        )
     axes.axvline(at, color="black", linestyle="--", linewidth=1.2, label=f"τ* = {at:.3f} (theory)")
     axes.set_xlabel("τ of the feature")
     axes.set_ylabel("weight of the feature (unit ℓ2 norm)")

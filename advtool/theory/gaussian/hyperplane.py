@@ -44,5 +44,7 @@ def most_robust(delta, eps: float, p: float) -> Hyperplane:
     elif p == 1:
         normal = np.where(delta < 0, -1.0, 1.0) / math.sqrt(len(delta))
     else:
-        raise AdvtoolError("the classes touch under this attack; their best hyperplane is known for l1, l2 and linf only")
+        raise AdvtoolError(
+            "the classes touch under this attack; their best hyperplane is known for l1, l2 and linf only"
+        )
     return Hyperplane(normal, separation(normal, delta, eps, p))

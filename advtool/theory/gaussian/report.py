@@ -145,7 +145,13 @@ def _weighted(model: TwoGaussians, shift: float, lam: float, warnings: list[str]
         found = minimise(model, shift, lam)
     except NoMinimiser as error:
         warnings.append(f"{error}; its limit at infinity is shown")
-        return {"lam": lam, **_errors(model, shift, None), "unique": False, "n_local_minima": 0, "outside_interval": True}
+        return {
+            "lam": lam,
+            **_errors(model, shift, None),
+            "unique": False,
+            "n_local_minima": 0,
+            "outside_interval": True,
+        }
     if found.w is None:
         warnings.append(f"lam {lam:g}: no hyperplane beats (1 + lam)/2, the limit at infinity, which is shown")
     elif found.outside_interval:

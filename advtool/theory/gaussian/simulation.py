@@ -18,7 +18,11 @@ def simulate(model: TwoGaussians, shift: float, draws: int, seed: int) -> list[d
     two = rng.normal(model.distance, model.sigma2, draws)
     sizes = sorted({min(10**k, draws) for k in range(1, 10)})
     return [
-        {"n": n, "standard": _learn(model, 0.0, one[:n], two[:n]), "adversarial": _learn(model, shift, one[:n], two[:n])}
+        {
+            "n": n,
+            "standard": _learn(model, 0.0, one[:n], two[:n]),
+            "adversarial": _learn(model, shift, one[:n], two[:n]),
+        }
         for n in sizes
     ]
 

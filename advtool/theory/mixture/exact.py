@@ -33,11 +33,10 @@ def log_adversarial_risk(mixture: Mixture, eps: float, p: float) -> float:
     if eps == 0 or sine == 0:
         return -math.inf
     size = norm(mixture.theta, 2)
-    unit = mixture.theta / size
-    w = mixture.w / norm(mixture.w, 2)
-    c, s, centre = float(w @ unit), sine * mixture.sigma, size / mixture.sigma
+    c = float(mixture.w / norm(mixture.w, 2) @ (mixture.theta / size))
+    s, centre = sine * mixture.sigma, size / mixture.sigma
     # in units where a = unit·x/σ: N(±centre, 1)
-    reach, knots = _reach_linf(w, unit, eps) if p == math.inf else _reach_l2(c, sine, eps)
+    reach, knots = _reach(mixture, eps, p)
 
     def log_integrand(a: np.ndarray) -> np.ndarray:
         along = c * a * mixture.sigma
@@ -50,6 +49,17 @@ def log_adversarial_risk(mixture: Mixture, eps: float, p: float) -> float:
     with np.errstate(divide="ignore"):
         total = float(logsumexp(log_integrand(a) + np.log(half * _WEIGHTS))) - math.log(2 * math.pi) / 2
     return min(total, 0.0)
+
+
+def attack_reach(mixture: Mixture, eps: float, p: float):
+    """h as a function of a = θ·x/‖θ‖₂ ≥ 0, in units of ‖w‖₂."""
+    return _reach(mixture, eps, p)[0]
+
+
+def _reach(mixture: Mixture, eps: float, p: float):
+    theta = mixture.theta / norm(mixture.theta, 2)
+    w = mixture.w / norm(mixture.w, 2)
+    return _reach_linf(w, theta, eps) if p == math.inf else _reach_l2(float(w @ theta), orthogonal_part(mixture), eps)
 
 
 def _panels(centre: float, knots: np.ndarray, width: float) -> np.ndarray:

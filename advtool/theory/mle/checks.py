@@ -17,7 +17,9 @@ def claims(report: dict) -> list[Claim]:
 
     if eps > 0:
         stretch = 1 / (report["lam"] * robust - 1)  # δ = (λΣ − I)⁻¹v
-        found.append(_mean("attack_squared", eps**2, lambda rng, n: draws(rng, n, lambda v: ((stretch * v) ** 2).sum(1))))
+        found.append(
+            _mean("attack_squared", eps**2, lambda rng, n: draws(rng, n, lambda v: ((stretch * v) ** 2).sum(1)))
+        )
 
     def fit(v: np.ndarray) -> np.ndarray:  # the covariance that a maximum-likelihood fit to attacked points finds
         attacked = v * (1 + stretch) if eps > 0 else v

@@ -16,10 +16,15 @@ def figure(report: dict):
     mu = mu * max(1.0, 2.2 / np.sqrt((mu**2 / s).sum()))  # apart, so that the contours can be told from each other
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     reach = 1.06 * (np.abs(mu) + 2 * np.sqrt(np.maximum(s, robust))).max()
-    cases = (("standard", s, "alignment_standard"), (f"robust, ε = {report['inputs']['eps']:g}", robust, "alignment_robust"))
+    cases = (
+        ("standard", s, "alignment_standard"),
+        (f"robust, ε = {report['inputs']['eps']:g}", robust, "alignment_robust"),
+    )
     for axes, (name, variances, key) in zip(figure.subplots(1, 2, sharex=True, sharey=True), cases, strict=True):
         _draw(axes, mu, variances, reach)
-        axes.set_title(f"{name}: variances {variances[0]:.4g}, {variances[1]:.4g}; alignment {report[key]:.4f}", fontsize=10)
+        axes.set_title(
+            f"{name}: variances {variances[0]:.4g}, {variances[1]:.4g}; alignment {report[key]:.4f}", fontsize=10
+        )
     return figure
 
 
@@ -34,7 +39,10 @@ def _draw(axes, mu: np.ndarray, variances: np.ndarray, reach: float) -> None:
     gradient /= np.linalg.norm(gradient)
     across = np.array([-gradient[1], gradient[0]]) * 3 * reach
     axes.plot(*np.stack([-across, across], axis=1), color="black", linewidth=1.4, label="decision line x·Σ⁻¹μ = 0")
-    for vector, colour, label in ((gradient, "C2", "gradient Σ⁻¹μ"), (mu / np.linalg.norm(mu), "0.5", "direction of μ")):
+    for vector, colour, label in (
+        (gradient, "C2", "gradient Σ⁻¹μ"),
+        (mu / np.linalg.norm(mu), "0.5", "direction of μ"),
+    ):
         axes.annotate("", vector * reach * 0.6, (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.8})
         axes.plot([], [], color=colour, linewidth=1.8, label=label)
     axes.set_xlim(-reach, reach)

@@ -20,7 +20,9 @@ def figure(report: dict):
         axes.fill_between(100 * standard, 100 * bound, 100, color="0.92")
         axes.plot(100 * standard, 100 * bound, color="0.5", label="no classifier above (Theorem 2.1)")
     curve = tradeoff_curve(model, eps)
-    axes.plot(100 * curve["standard_accuracy"], 100 * curve["adversarial_accuracy"], color="C0", label="linear, equal weights")
+    axes.plot(
+        100 * curve["standard_accuracy"], 100 * curve["adversarial_accuracy"], color="C0", label="linear, equal weights"
+    )
     if inputs["all_linear"]:
         curve = tradeoff_curve(model, eps, all_linear=True)
         x, y = 100 * curve["standard_accuracy"], 100 * curve["adversarial_accuracy"]
