@@ -72,7 +72,7 @@ _GAUSSIAN = (
         "Theorem 6",
         "λ(w) increases, and w minimises β + λ(w)β̃",
         "false; true in both settings of Table 1",
-        "h = 28, σ = (1.02, 10.6), ε_p = 5.46: λ(w) falls from .0278 to .0101 and then rises; W_λ jumps from 3.30 to 6.15"
+        "h = 28, σ = (1.02, 10.6), ε_p = 5.46: λ(w) falls from .0278 to .0101, then rises; W_λ jumps from 3.30 to 6.15"
         " between λ = .012 and .015. The proof's denominator need not decrease for w < μ1 + ε_p",
     ),
     (
@@ -120,7 +120,7 @@ _BERNOULLI = (
         "Figure 2, 3.3",
         "τ* ≈ 0.18 at ε = .5, a function of d and ε",
         "τ* = (ε/2) πA₁/((1 − π)A₀ + πA₁); .190 for that figure",
-        "it comes from attacking every other step (π = ½): pure robust training has τ* = ε/2 in every dimension, and only"
+        "it comes from attacking every other step (π = ½): pure robust training has τ* = ε/2 in any dimension, so only"
         " w = 0 at ε = .5",
     ),
 )
@@ -215,8 +215,8 @@ _MIXTURE = (
         "Theorem 1, part 3",
         "R_adv ≤ Φ((‖w − θ‖₁ε − (w − θ)·θ)/(σ‖w − θ‖₂))",
         "with u = w − νθ for w − θ, any ν ≥ 0, and + Φ(−‖θ‖/σ)",
-        "points with y = 1 and θ·x < 0 are dropped. θ = e_1, σ = 1, ε = .3, d = 1001, w = .01(3e_1 + 1/√1000 on the rest):"
-        " R_adv = .92598 > .91890. It is undefined at w = θ and changes with the length of w",
+        "points with y = 1 and θ·x < 0 are dropped. θ = e_1, σ = 1, ε = .3, d = 1001, w = .01(3e_1 + 1/√1000 on others)"
+        ": R_adv = .92598 > .91890. It is undefined at w = θ and changes with the length of w",
     ),
     (
         "X2",
@@ -236,7 +236,7 @@ _MIXTURE = (
         "X4",
         "Corollary 4",
         "start with covariance 1/√(p − s) and ‖α‖₁ = √(p − s); descent tends to θ",
-        "that covariance gives ‖α‖₁ ∝ (p − s)^¾, and then the claim holds; 1/(p − s) gives √(2/π)√(p − s), and it fails",
+        "that covariance gives ‖α‖₁ ∝ (p − s)^¾, and then the claim holds; 1/(p − s) gives √(2/π)√(p − s): it fails",
         "the logistic population optimum is 2θ/σ², not θ: p − s = 10⁴, ‖θ‖ = 2 gives .373 (.898 with w_S = θ)",
     ),
     ("X5", "Theorem 1, proof", "wᵀθ + θᵀz", "wᵀθ + wᵀz", "slip"),

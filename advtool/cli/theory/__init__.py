@@ -11,8 +11,9 @@ def register(app: typer.Typer, group: type) -> None:
         cls=group,
         no_args_is_help=True,
         rich_markup_mode="rich",
-        help="Compute what the papers prove, corrected: [bold]advtool theory gaussian --sigma1 3 --sigma2 6[/bold]."
-        "\n\nnumpy and scipy only; every number can be checked by sampling (--check) and swept over (--sigma2 2:18:0.5).",
+        help="Compute what five papers on robustness prove, checked and corrected."
+        "\n\nAs in [bold]advtool theory gaussian --sigma1 3 --sigma2 6[/bold]. Numeric options also take sweeps (2:18:0.5"
+        " or 1,2,5), --check samples every probability, --errata lists what the papers misprint.",
     )
     for name, command in (
         ("gaussian", gaussian.gaussian),

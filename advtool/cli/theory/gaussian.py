@@ -57,7 +57,7 @@ def gaussian(
         typer.Option(
             "--delta",
             metavar="FILE",
-            help="Difference of the means, as .npy, JSON list or text; shows the best robust hyperplane. Default: none.",
+            help="Difference of the means, as .npy, JSON list or text; adds the best hyperplane. Default: none.",
         ),
     ] = None,
     simulate: Annotated[
@@ -110,9 +110,9 @@ def gaussian(
 
 
 def _row(report: dict) -> tuple[str, ...]:
-    trainings = [f"{name}.{key}" for name in ("standard", "adversarial", "randomized") for key in ("w",)]
+    trainings = [f"{name}.w" for name in ("standard", "adversarial", "randomized")]
     errors = [f"{name}.{kind}_error" for name in ("standard", "adversarial") for kind in ("standard", "adversarial")]
-    return (*trainings, *errors, "bounds.lower", "bounds.gap", "bounds.upper")
+    return (*trainings, *errors, "bounds.gap")
 
 
 def show(report: dict) -> None:
@@ -122,9 +122,11 @@ def show(report: dict) -> None:
     title += f", ε_p = {report['eps_p']:g}"
     console.show_table(title, ["training", "w", "standard error", "adversarial error"], _trainings(report))
     for misprint in report["misprints"]:
-        where = misprint["where"].replace(".", " ").replace("_", " ")
-        printed, value = (render.change(misprint[key]) for key in ("printed", "value"))
-        print(f"the paper prints {printed.rstrip('0')} for {where}; it is {value} ({misprint['erratum']})")
+        training, _, kind = misprint["where"].split(".")
+        value = render.change(report["standard"][kind], report[training][kind])
+        printed = f"{100 * misprint['printed']:+.2f}".replace("-", "−")
+        what = f"the change of the {kind.replace('_', ' ')} by {training} training"
+        print(f"the paper prints {printed} for {what}; it is {value} ({misprint['erratum']})")
     render.facts("bounds and equivalents", _facts(report))
     if report.get("hyperplane"):
         render.facts("the best robust hyperplane in d dimensions (G5)", _hyperplane(report["hyperplane"]))
@@ -144,7 +146,8 @@ def _trainings(report: dict) -> list[list[str]]:
     for key, name in names.items():
         rows.append(_row_of(name, report[key]))
         if "change" in report[key]:
-            changes = [render.change(report[key]["change"][kind]) for kind in ("standard_error", "adversarial_error")]
+            kinds = ("standard_error", "adversarial_error")
+            changes = [render.change(report["standard"][kind], report[key][kind]) for kind in kinds]
             rows.append(["  change", "", *changes])
     for entry in report["weighted"]:
         marks = [] if entry["unique"] or entry["w"] is None else ["not unique"]

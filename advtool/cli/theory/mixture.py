@@ -72,8 +72,8 @@ def mixture(
 ) -> None:
     """Gaussian mixtures and two squares: classification risk against adversarial risk, exactly.
 
-    R, G_adv (every perturbation counts), R_adv (only those that the Bayes classifier does not follow), the paper's bound
-    on it and the repaired one. --plot draws the risks against eps; with --case squares that is Figure 2a.
+    R, G_adv (every perturbation counts), R_adv (only those that the Bayes classifier does not follow), and the paper's
+    bound on it beside the repaired one. --plot draws the risks against eps; with --case squares that is Figure 2a.
     """
     console.set_level(quiet, verbose)
     if errata:

@@ -53,8 +53,8 @@ def mle(
 ) -> None:
     """Robust maximum likelihood between two Gaussians: what covariance an l2 attack makes it learn.
 
-    The robust covariance for any eps, its multiplier lam with bounds, and how the gradient of the classifier aligns with
-    the vector between the classes. --plot draws the picture of two variances.
+    The robust covariance for any eps, its multiplier lam with bounds, and how the classifier's gradient aligns with the
+    vector between the classes. --plot draws the picture of two variances.
     """
     console.set_level(quiet, verbose)
     if errata:
@@ -96,7 +96,7 @@ def show(report: dict) -> None:
         ("condition number, standard", render.number(report["condition_standard"])),
         ("condition number, robust", render.number(report["condition_robust"])),
     ]
-    which = "worst" if inputs["mu"] is None else "at --mu"
+    which = "at standard's worst μ" if inputs["mu"] is None else "at --mu"
     rows += [
         (f"alignment of the gradient, {kind}, {which}", render.number(report[f"alignment_{kind}"])) for kind in _KINDS
     ]

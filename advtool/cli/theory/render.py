@@ -44,9 +44,9 @@ def percent(value: float | None, log_value: float | None = None) -> str:
     return f"{10 ** (exponent - whole):.4f}e{whole}"
 
 
-def change(value: float) -> str:
-    """A difference of two fractions, in points of per cent."""
-    return f"{100 * value:+.4f}".replace("-", "−")
+def change(before: float, after: float) -> str:
+    """The difference of two fractions as they are shown, in points of per cent, so that a column adds up."""
+    return f"{round(100 * after, 4) - round(100 * before, 4):+.4f}".replace("-", "−")
 
 
 def at(report: dict, path: str):

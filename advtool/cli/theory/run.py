@@ -15,8 +15,8 @@ from advtool.errors import AdvtoolError, UsageError
 class Model:
     """How to compute, sample, show and draw one model.
 
-    `row` gives the columns of a report in a sweep's table, by dotted path (None: show each report in full); `figure` the
-    paper's figure.
+    `row` gives the columns of a report in a sweep's table, by dotted path (None: show each report in full); `figure`
+    draws the paper's figure.
     """
 
     name: str

@@ -45,7 +45,7 @@ def tradeoff(
 ) -> None:
     """One strong and many weak features: what accuracy costs in robustness.
 
-    f_avg, the bound of Theorem 2.1, soft-margin SVMs trained plainly and adversarially (Theorem 2.2, and where it fails),
+    f_avg, the bound of Theorem 2.1, soft-margin SVMs trained plainly and adversarially (Theorem 2.2, where it holds),
     and the best trade-off of linear rules, which --plot draws.
     """
     console.set_level(quiet, verbose)

@@ -26,7 +26,7 @@ def claims(report: dict) -> list[Claim]:
 
 
 def _theorem_claim(name: str, entry: dict, tau: np.ndarray, samples: int) -> Claim:
-    """How often the average z of `samples` draws has exp(−2⟨z, τ⟩²/‖z‖²) ≤ bound, which implies the theorem (Eq. 10)."""
+    """How often the average z of `samples` draws has exp(−2⟨z, τ⟩²/‖z‖²) ≤ bound, which implies the claim (Eq. 10)."""
     error_exponent = -entry["log_bound"] / 2
 
     def hits(rng: np.random.Generator, n: int) -> np.ndarray:

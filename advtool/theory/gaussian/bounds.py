@@ -32,8 +32,8 @@ def eps_p_of_ratio(ratio: float, dim: int, eps: float, p: float) -> float:
 def gap_bounds(model: TwoGaussians, shift: float) -> dict:
     """Bounds on |w̃* − w*| (App. A.2), with the gap itself.
 
-    Returns ``lower``, ``gap`` and ``upper``. The upper bound is infinite for equal widths, and None for shift > h, where
-    it is not proved and fails.
+    Returns ``lower``, ``gap`` and ``upper``. The upper bound is infinite for equal widths, and None for shift > h,
+    where it fails.
     """
     s1, s2, h = model.sigma1, model.sigma2, model.distance
     factor, upper = abs(s2 - s1) / (s2 + s1), _upper_factor(model)
@@ -47,8 +47,8 @@ def gap_bounds(model: TwoGaussians, shift: float) -> dict:
 def dimension_bounds(model: TwoGaussians, dim: int, eps: float) -> dict:
     """The same for a linf attack of radius ε in d dimensions.
 
-    ``upper_dim`` is Theorem 3. ``average_lower`` is Theorem 2, for a direction uniform on the linf sphere; with the exact
-    mean of ε_∞ instead of Lemma 7 it is ``average_lower_exact`` (erratum G9: the lemma is loose).
+    ``upper_dim`` is Theorem 3. ``average_lower`` is Theorem 2, for a direction uniform on the linf sphere; with the
+    exact mean of ε_∞ instead of Lemma 7 it is ``average_lower_exact`` (erratum G9: the lemma is loose).
     """
     factor = abs(model.sigma2 - model.sigma1) / (model.sigma2 + model.sigma1)
     return {

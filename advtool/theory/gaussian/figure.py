@@ -33,10 +33,11 @@ def _errors(axes, model, shift, standard, robust, report) -> None:
     w = np.linspace(ends[0] - model.distance / 4, ends[1] + model.distance / 4, 600)
     axes.plot(w, 100 * np.exp(log_error(model, w)), label="standard error β")
     axes.plot(w, 100 * np.exp(log_error(model, w, shift)), label="adversarial error β̃")
-    for name, colour in (("standard", "C0"), ("adversarial", "C1"), ("randomized", "C2")):
+    names = {"standard": "standard", "adversarial": "adversarial", "randomized": "data-randomised"}
+    for (name, label), colour in zip(names.items(), ("C0", "C1", "C2"), strict=True):
         entry = report[name]
         if entry["w"] is not None and w[0] <= entry["w"] <= w[-1]:
-            axes.axvline(entry["w"], color=colour, linestyle=":", linewidth=1.2, label=f"w, {name} training")
+            axes.axvline(entry["w"], color=colour, linestyle=":", linewidth=1.2, label=f"w, {label} training")
     axes.set_xlabel("place w of the hyperplane")
     axes.set_ylabel("error (%)")
     axes.set_ylim(bottom=0)

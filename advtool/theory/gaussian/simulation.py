@@ -9,7 +9,7 @@ from advtool.theory.monte_carlo import clopper_pearson
 def simulate(model: TwoGaussians, shift: float, draws: int, seed: int) -> list[dict]:
     """Learn thresholds from n draws a class, for n = 10, 100, … up to `draws`.
 
-    For standard (shift 0) and adversarial training, ``plug_in`` puts the sample means and deviations into the formula and
+    For standard (shift 0) and adversarial training, ``plug_in`` puts the sample means and deviations into the formula,
     ``empirical`` minimises the errors counted on the sample. Each has its w, its distance ``gap`` from the optimum, and
     its true error; the empirical one also its training error with a 95% interval.
     """
@@ -66,7 +66,7 @@ def _plug_in(one: np.ndarray, two: np.ndarray, shift: float) -> float | None:
 
 
 def empirical_minimiser(one: np.ndarray, two: np.ndarray, shift: float) -> tuple[float, int]:
-    """The threshold with the fewest errors when each point moves by `shift` towards the other class, and their number."""
+    """The threshold with the fewest errors when points move by `shift` towards the other class, and their number."""
     points = np.concatenate([one + shift, two - shift])
     order = np.argsort(points, kind="stable")
     is_one = order < len(one)

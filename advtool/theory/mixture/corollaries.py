@@ -28,7 +28,7 @@ def log_total_risks(p: int, eps: float, sigma: float) -> tuple[float, float]:
 
 
 def log_excess_risk(theta_squared: float, sigma: float = 1.0) -> float:
-    """Corollary 3: log of R(f_w) − R*, w being θ and ±1/√(p−s) off its support; Φ(−‖θ‖/(σ√(1 + 1/‖θ‖²))) − Φ(−‖θ‖/σ)."""
+    """Corollary 3: log[R(f_w) − R*] = log[Φ(−‖θ‖/(σ√(1 + 1/‖θ‖²))) − Φ(−‖θ‖/σ)], w being ±1/√(p−s) off θ's support."""
     size = math.sqrt(theta_squared)
     return float(log_difference(log_ndtr(-size / (sigma * math.sqrt(1 + 1 / theta_squared))), log_ndtr(-size / sigma)))
 

@@ -1,4 +1,4 @@
-"""The reports of ``advtool theory mixture``, one a case: the mixture itself, its corollaries, two squares, Theorem 7."""
+"""The reports of ``advtool theory mixture``, one a case: a classifier, the corollaries, two squares, Theorem 7."""
 
 import math
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def corollary2(dim: int = 101, sigma: float = 1.0, eps: float = 0.1) -> dict:
 def corollary3(
     theta_squared: float = 2 + 2 * math.sqrt(2), free: int = 10_000, sigma: float = 1.0, eps: float | None = None
 ) -> dict:
-    """Corollary 3: the excess risk and the exact R_adv of θ with ±1/√(p−s) off its support; eps default 2‖θ‖²/√(p−s)."""
+    """Corollary 3: excess risk and exact R_adv of θ with ±1/√(p−s) off its support; eps is 2‖θ‖²/√(p−s) by default."""
     _check(theta_squared=theta_squared, sigma=sigma, positive=("theta_squared", "sigma"))
     if free < 1:
         raise UsageError("free: must be at least 1")
@@ -93,7 +93,7 @@ def corollary3(
 def corollary4(
     theta: Sequence[float] = (2.0,), free: int = 10_000, sigma: float = 1.0, eps: float | None = None
 ) -> dict:
-    """Corollary 4: R_adv where gradient descent on the logistic loss ends (w = 2θ/σ²), for both starts, and at w = θ."""
+    """Corollary 4: R_adv where descent on the logistic loss ends (w = 2θ/σ²), for both starts, and at w = θ."""
     _check(sigma=sigma, positive=("sigma",))
     size = norm(theta, 2)
     if not 0 < size < math.inf:
@@ -127,7 +127,7 @@ def two_squares(eps: float = 0.5, lam: float = 1.0) -> dict:
 
 
 def theorem7(w: Sequence[float] = (2.0, 0.5), bias: float = 0.1, eps: float = 0.001) -> dict:
-    """Theorem 7 on the two squares: exact R_adv of the logistic loss, its first order in ε, and the upper bound ε‖w‖₁."""
+    """Theorem 7 on two squares: exact R_adv of the logistic loss, its first order in ε, and the upper bound ε‖w‖₁."""
     _check(eps=eps)
     if len(w) != 2 or not all(map(math.isfinite, (*w, bias))):
         raise UsageError("w: Theorem 7 is shown on the two squares, for two finite weights and a finite bias")

@@ -43,7 +43,7 @@ def log_adversarial_risk_total(mixture: Mixture, eps: float, p: float) -> float:
 
 
 def log_bound3(mixture: Mixture, eps: float, p: float) -> float | None:
-    """The paper's bound on R_adv (Theorem 1, part 3), which is false (erratum X1); None for w = θ, where it is undefined.
+    """The paper's bound on R_adv (Theorem 1, part 3), which is false (erratum X1); None for w = θ: undefined.
 
     It is log Φ((ε‖u‖_q − u·θ)/(σ‖u‖₂)) with u = w − θ, and changes when w is scaled.
     """

@@ -22,9 +22,9 @@ def risk(c, eps: float = 0.0):
 def minimise(eps: float, lam: float = 1.0) -> dict:
     """The threshold that minimises R + λ(G − R) (Eq. 6).
 
-    Piecewise linear, so the minimum is at a breakpoint. Returns ``threshold``, ``risk``, ``adversarial_risk_total`` (G),
-    ``objective``, and ``risk_highest`` among equal minima (they differ for ε ≥ 1.2 at λ = 1). Of equal minima the one
-    with the smallest risk is shown, then the one nearest 0.
+    Piecewise linear, so the minimum is at a breakpoint. Returns ``threshold``, ``risk``, ``adversarial_risk_total``
+    (G), ``objective``, and ``risk_highest`` among equal minima (they differ for ε ≥ 1.2 at λ = 1). Of equal minima the
+    one with the smallest risk is shown, then the one nearest 0.
     """
     edges = [sign * (edge + shift) for sign in (1, -1) for edge in (INNER, OUTER) for shift in (0.0, -eps)]
     c = np.unique([0.0, *edges])
@@ -56,7 +56,7 @@ def _expectation(w, bias: float, value) -> float:
 
 
 def logistic_adversarial_risk(w, bias: float, eps: float) -> float:
-    """R_adv of the logistic loss: E log[(1 + e^(−gf + ε‖w‖₁))/(1 + e^(−gf))], exact while g keeps its margin (ε ≤ 0.2)."""
+    """R_adv of the logistic loss: E log[(1 + e^(−gf + ε‖w‖₁))/(1 + e^(−gf))], exact within g's margin (ε ≤ 0.2)."""
     growth = math.expm1(eps * float(np.abs(w).sum()))
     return _expectation(w, bias, lambda z: np.log1p(expit(-z) * growth))
 

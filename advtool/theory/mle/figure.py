@@ -49,4 +49,4 @@ def _draw(axes, mu: np.ndarray, variances: np.ndarray, reach: float) -> None:
     axes.set_ylim(-reach, reach)
     axes.set_aspect("equal")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left")
+    axes.legend(fontsize=8, loc="lower left")

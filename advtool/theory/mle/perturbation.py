@@ -19,8 +19,8 @@ def quadratic(v, s) -> float:
 def worst_perturbation(v, s, eps: float) -> tuple[np.ndarray, float]:
     """argmax of ½(v + δ)ᵀΣ⁻¹(v + δ) over ‖δ‖₂ = ε, and its multiplier λ (Lemma 1).
 
-    δ = (λΣ − I)⁻¹v with the largest root λ ≥ 1/s_min of Σ v_i²/(λs_i − 1)² = ε²; smaller roots are saddle points. In the
-    hard case, v without a part along the smallest variance, what remains of ε goes there (its sign is free).
+    δ = (λΣ − I)⁻¹v with the largest root λ ≥ 1/s_min of Σ v_i²/(λs_i − 1)² = ε²; smaller roots are saddle points. In
+    the hard case, v without a part along the smallest variance, what remains of ε goes there (its sign is free).
     """
     s, v = check_variances(s), np.asarray(v, float)
     if v.shape != s.shape or not np.all(np.isfinite(v)):

@@ -65,7 +65,7 @@ def tradeoff_curve(model: Features, eps: float, all_linear: bool = False) -> dic
     helps for ε > η. Returns ``t``, ``spread``, ``standard_accuracy`` (rising) and ``adversarial_accuracy`` (falling).
     """
     root = math.sqrt(model.d)
-    spreads = np.unique(np.concatenate([[root], np.geomspace(1, root, 200)])) if all_linear else np.array([root])
+    spreads = np.unique(np.concatenate([[root], np.geomspace(1, root, 500)])) if all_linear else np.array([root])
     t = np.concatenate([[0.0], np.logspace(-3, 4, 1401), [math.inf]])
     found = []
     for s in spreads:

@@ -116,7 +116,7 @@ def _theorem22(model: Features, train_eps: float, warnings: list[str]) -> bool:
     holds = model.eta <= train_eps < 2 * model.p - 1
     if not holds:
         warnings.append(
-            f"Theorem 2.2, adversarial part, fails: the training eps {train_eps:g} is not from eta {model.eta:g} to below"
+            f"Theorem 2.2, adversarial part, fails: training eps {train_eps:g} is not from eta {model.eta:g} to below"
             f" 2p - 1 = {2 * model.p - 1:g} (T1)"
         )
     return holds
