@@ -72,7 +72,7 @@ _GAUSSIAN = (
         "Theorem 6",
         "λ(w) increases, and w minimises β + λ(w)β̃",
         "false; true in both settings of Table 1",
-        "h = 28, σ = (1.02, 10.6), ε_p = 5.46: λ(w) falls from .0278 to .0101, then rises; W_λ jumps from 3.30 to 6.15"
+        "h = 28, σ = (1.02, 10.6), ε_p = 5.46: λ(w) rises to .0285, falls to .0101, rises; W_λ jumps from 3.30 to 6.15"
         " between λ = .012 and .015. The proof's denominator need not decrease for w < μ1 + ε_p",
     ),
     (

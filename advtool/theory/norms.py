@@ -41,7 +41,8 @@ def nearest_in_ball(x, radius: float, p: float) -> np.ndarray:
     if p == 1:
         descending = np.sort(size)[::-1]
         excess = (np.cumsum(descending) - radius) / np.arange(1, len(size) + 1)
-        return np.sign(x) * np.maximum(size - excess[np.flatnonzero(descending > excess)[-1]], 0)
+        last = np.count_nonzero(descending > excess) - 1  # −1 if the radius is lost to rounding
+        return np.sign(x) * np.maximum(size - excess[max(last, 0)], 0)
     scale = norm(x, math.inf)
     size, radius = size / scale, radius / scale
     low, high = -700.0, 700.0  # of log μ

@@ -12,7 +12,7 @@ def register(app: typer.Typer, group: type) -> None:
         no_args_is_help=True,
         rich_markup_mode="rich",
         help="Compute what five papers on robustness prove, checked and corrected."
-        "\n\nAs in [bold]advtool theory gaussian --sigma1 3 --sigma2 6[/bold]. Numeric options also take sweeps (2:18:0.5"
+        "\n\nAs in [bold]advtool theory gaussian --sigma1 3 --sigma2 6[/bold]. Numeric options take sweeps (2:18:0.5"
         " or 1,2,5), --check samples every probability, --errata lists what the papers misprint.",
     )
     for name, command in (

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def vector(text: str | None, option: str, dim: int | None = None) -> list[float]
     """A comma list, or a file of numbers (text, JSON list or .npy); with `dim`, one number is repeated so often."""
     if text is None:
         return None
-    values = file_vector(text, option) if Path(text).is_file() else _listed(text, option)
+    values = file_vector(text, option) if os.path.isfile(text) else _listed(text, option)
     if dim is not None:
         if len(values) != 1:
             raise UsageError(f"{option} {text[:40]}: --dim repeats one number, and here are {len(values)}")

@@ -109,9 +109,9 @@ def _binomial(d: int, q: float, needed: float) -> float:
 
 def _as_integers(a: np.ndarray) -> np.ndarray | None:
     """Integers proportional to `a`, if there are some that are small enough for a table."""
-    relative = a / a.min()
-    if relative.sum() * len(a) > _DP_WORK:
+    if float(a.sum()) * len(a) > _DP_WORK * float(a.min()):
         return None
+    relative = a / a.min()
     for multiple in range(1, 1001):
         scaled = relative * multiple
         if scaled.sum() * len(a) > _DP_WORK:

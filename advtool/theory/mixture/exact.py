@@ -79,7 +79,7 @@ def _panels(centre: float, knots: np.ndarray, width: float) -> np.ndarray:
 
 def _reach_linf(w: np.ndarray, theta: np.ndarray, eps: float):
     """h(a) = min over ν ≥ 0 of νa + ε‖w − νθ‖₁ (the dual of a linear program), and the a at which ν changes."""
-    inside = theta != 0
+    inside = np.abs(theta) > 1e-200  # smaller ones do not count, and would overflow
     ratio = np.where(inside, w / np.where(inside, theta, 1.0), -1.0)
     crossing = inside & (ratio > 0)
     nus, place = np.unique(ratio[crossing], return_inverse=True)
