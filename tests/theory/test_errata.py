@@ -22,7 +22,8 @@ def test_neither_the_library_nor_the_command_imports_torch():
 import sys, pkgutil, importlib, advtool.theory
 for module in pkgutil.walk_packages(advtool.theory.__path__, "advtool.theory."):
     importlib.import_module(module.name)
-assert not {"torch", "webdataset", "matplotlib", "advtool.cli", "advtool.io", "advtool.data"} & set(sys.modules), sys.modules
+above = {"torch", "webdataset", "matplotlib", "advtool.cli", "advtool.io", "advtool.data"} & set(sys.modules)
+assert not above, above
 from advtool.cli.main import app
 for model in ("gaussian", "bernoulli", "tradeoff", "mle", "mixture"):
     app(["theory", model, "--check", "--samples", "1000"], standalone_mode=False)

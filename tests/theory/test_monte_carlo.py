@@ -44,9 +44,9 @@ def test_wrong_numbers_are_found():
 
 def test_rare_events_are_weighted_or_said_to_be_unchecked():
     assert verdict(1e-9, p=1e-9) is None
-    for t in (5.0, 20.0, 45.0):
+    for t in (5.0, 12.0, 20.0):
         value, log_value = float(normal.sf(t)), float(normal.logsf(t))
-        for factor, agrees in ((1, True), (1.05, False), (0.95, False)):
+        for factor, agrees in ((1, True), (1.1, False), (0.9, False)):
             claimed = log_value + math.log(factor)
             claim = Claim("x", value * factor, claimed, coin(value), normal_tail(claimed, t))
             (found,) = check([claim], 400_000, 1)

@@ -14,6 +14,8 @@ def check_variances(s) -> np.ndarray:
     s = np.atleast_1d(np.asarray(s, float))
     if s.size == 0 or not np.all(np.isfinite(s) & (s > 0)):
         raise UsageError("variances: must be positive finite numbers")
+    if float(s.max()) > 1e100 * float(s.min()) or not 1e-100 < float(s.max()) < 1e100:
+        raise UsageError("variances: must lie within 1e100 of each other and of 1")
     return s
 
 
