@@ -77,7 +77,7 @@ complete -c advtool -n '__fish_seen_subcommand_from eval' -s q -l quiet -d 'Only
 complete -c advtool -n '__fish_seen_subcommand_from eval' -s v -l verbose -d 'More on stderr, and a traceback for any error'
 complete -c advtool -n '__fish_seen_subcommand_from eval' -l dry-run -d 'Print the resolved configuration and stop'
 complete -c advtool -n '__fish_seen_subcommand_from eval' -s h -l help -d 'Show this message and exit.'
-complete -c advtool -n 'not __fish_seen_subcommand_from attack data eval theory train' -f -a theory -d 'Compute what the papers prove, corrected - (bold)advtool theory gaussian --sigma1 3 --sigma2 6(/bold)'
+complete -c advtool -n 'not __fish_seen_subcommand_from attack data eval theory train' -f -a theory -d 'Compute what five papers on robustness prove, checked and corrected'
 complete -c advtool -n 'not __fish_seen_subcommand_from attack data eval theory train' -f -a train -d 'Train a classifier, plainly or adversarially, and write its checkpoint'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l data -r -d 'Images - ’-’ (stdin), a name (see ’advtool data --list’), a .tar or .tar.gz shard, a glob or brace pattern, or a directory of shards or class folders'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l split -x -a 'train test' -d 'Part of a named dataset or directory to read'

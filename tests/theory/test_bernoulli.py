@@ -44,7 +44,7 @@ def test_methods_agree(monkeypatch):
     monkeypatch.setattr(errors, "_ENUMERATE", 0)
     by_halves = linear_error(u, tau, 0.1)
     monkeypatch.setattr(errors, "_MEET", 0)
-    monkeypatch.setattr(errors, "_DP_WORK", 4e6)
+    monkeypatch.setattr(errors, "_BRACKET_WORK", 4e6)
     bracket = linear_error(u, tau, 0.1)
     methods = [found.method for found in (by_enumeration, by_halves, bracket)]
     assert methods == ["enumeration", "meet in the middle", "bracket"]

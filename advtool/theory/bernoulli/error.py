@@ -9,7 +9,8 @@ from scipy.special import betainc, gammaln, log_ndtr, logsumexp
 from advtool.errors import UsageError
 
 _TIE = 1e-12
-_DP_WORK = 4e8
+_DP_WORK = 4e8  # additions for exact integer weights
+_BRACKET_WORK = 1e8
 _ENUMERATE, _MEET = 22, 40
 
 
@@ -82,13 +83,13 @@ def _log_tail(a: np.ndarray, flip: np.ndarray, needed: float) -> Error:
     integers = _as_integers(a)
     if integers is not None:
         step = float(a.sum()) / float(integers.sum())
-        return _exact(_lattice(integers, flip, math.ceil(needed / step)), "lattice")
+        return _exact(_lattice(integers, flip, math.ceil(needed / step))[0], "lattice")
     if d <= _ENUMERATE:
         sums, logs = _outcomes(a, flip)
         return _exact(logsumexp(logs[sums >= needed]), "enumeration")
     if d <= _MEET:
         return _exact(_meet_in_the_middle(a, flip, needed), "meet in the middle")
-    steps = int(_DP_WORK / d)
+    steps = int(_BRACKET_WORK / d)
     if steps >= 20 * d:
         return _bracket(a, flip, needed, steps)
     mean, sd = float(a @ flip), math.sqrt(float((a * a) @ (flip * (1 - flip))))
@@ -121,12 +122,12 @@ def _as_integers(a: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _lattice(weights: np.ndarray, flip: np.ndarray, needed: int) -> float:
-    """log P(Σ weights_j b_j ≥ needed) by adding one feature after the other.
+def _lattice(weights: np.ndarray, flip: np.ndarray, *needed: int) -> list[float]:
+    """log P(Σ weights_j b_j ≥ needed) for each `needed`, by adding one feature after the other.
 
     The b_j are tilted by e^(θ weight) so that `needed` is about the mean: then nothing that counts underflows.
     """
-    theta = _tilt(weights, flip, needed)
+    theta = _tilt(weights, flip, needed[0])
     log_odds = np.log(flip) - np.log1p(-flip) + theta * weights
     up = 1 / (1 + np.exp(-log_odds))
     log_moment = float(np.sum(np.logaddexp(np.log1p(-flip), np.log(flip) + theta * weights)))
@@ -137,11 +138,9 @@ def _lattice(weights: np.ndarray, flip: np.ndarray, needed: int) -> float:
         table[: reach + 1] *= 1 - p
         table[weight : weight + reach + 1] += moved
         reach += int(weight)
-    tail = table[needed:]
-    if not tail.any():
-        return -math.inf
     with np.errstate(divide="ignore"):
-        return float(logsumexp(np.log(tail) - theta * np.arange(needed, len(table)))) + log_moment
+        logs = np.log(table) - theta * np.arange(len(table)) + log_moment
+    return [float(logsumexp(logs[k:])) if k < len(logs) else -math.inf for k in needed]
 
 
 def _tilt(weights: np.ndarray, flip: np.ndarray, needed: float) -> float:
@@ -180,6 +179,6 @@ def _bracket(a: np.ndarray, flip: np.ndarray, needed: float, steps: int) -> Erro
     rounded = np.round(a / step).astype(np.int64)
     kept = rounded > 0
     off = 0.5 * len(a)
-    high = _lattice(rounded[kept], flip[kept], max(math.ceil(needed / step - off), 0))
-    low = _lattice(rounded[kept], flip[kept], math.ceil(needed / step + off))
+    edges = max(math.ceil(needed / step - off), 0), math.ceil(needed / step + off)
+    high, low = _lattice(rounded[kept], flip[kept], *edges)
     return Error(float(np.logaddexp(low, high)) - math.log(2), low, high, "bracket")
