@@ -28,7 +28,7 @@ def sweep(text: str | None, option: str, integer: bool = False) -> list | None:
             raise UsageError(f"{option} {text}: the step does not lead from {first:g} to {last:g}")
         if steps > _MOST:
             raise UsageError(f"{option} {text}: more than {_MOST:,} values")
-        values = [first + i * step for i in range(math.floor(steps + 1e-9) + 1)]
+        values = [float(f"{first + i * step:.12g}") for i in range(math.floor(steps + 1e-9) + 1)]
     if integer:
         for value in values:
             if value != round(value) or abs(value) > 2**53:
