@@ -25,7 +25,7 @@ models = st.builds(Features, st.integers(1, 10_000), st.floats(0.01, 1), st.floa
 
 
 @given(st.floats(-60, 60), st.floats(0.02, 20))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_hinge_by_quadrature(mean, sd):
     low = max((1 - mean) / sd, -50)
     value = quad(lambda z: max(0.0, 1 - mean - sd * z) * normal.pdf(z), -40, min(low, 40), limit=200, epsabs=0)[0]
