@@ -33,6 +33,12 @@ def test_bash_completes_commands_options_and_choices():
     assert complete(["advtool", "eval", "--adv", "l"]) == ["l2", "linf"]
 
 
+def test_bash_completes_the_commands_of_a_group():
+    assert complete(["advtool", "theory", "g"]) == ["gaussian"]
+    assert complete(["advtool", "theory", "gaussian", "--sigma"]) == ["--sigma1", "--sigma2"]
+    assert complete(["advtool", "theory", "gaussian", "--noise-kind", "v"]) == ["variance"]
+
+
 @pytest.mark.parametrize(("shell", "name"), [("zsh", "_advtool"), ("fish", "advtool.fish")])
 def test_other_shells_parse_their_scripts(shell, name):
     if not shutil.which(shell):

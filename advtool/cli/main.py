@@ -57,7 +57,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, distill, evaluate, relabel, train
+    from advtool.cli import attack, data, distill, evaluate, relabel, theory, train
 
     app.command("train")(train.train)
     app.command("attack")(attack.attack)
@@ -65,6 +65,7 @@ def _register() -> None:
     app.command("relabel")(relabel.relabel)
     app.command("eval")(evaluate.evaluate)
     app.command("data")(data.data)
+    theory.register(app, Group)
 
 
 _register()

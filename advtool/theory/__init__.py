@@ -1,0 +1,1 @@
+"""What five papers on robustness prove, computed, checked and corrected; numpy and scipy only, never torch."""
