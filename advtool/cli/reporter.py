@@ -47,4 +47,5 @@ def _describe(record: dict) -> str:
     parts = [f"loss {record['loss']:.3f}", f"clean {100 * record['clean_accuracy']:.1f}%"]
     if "adversarial_accuracy" in record:
         parts.append(f"adversarial {100 * record['adversarial_accuracy']:.1f}%")
+    parts += [f"{name} {100 * value:.1f}%" for name, value in record.get("accuracy", {}).items()]
     return ", ".join(parts)

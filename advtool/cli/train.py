@@ -99,6 +99,24 @@ def train(
             help="Per image, crops padded by 4. Default: none up to 28×28 pixels, else crop+flip (crop for svhn).",
         ),
     ] = None,
+    eval_data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--eval-data",
+            metavar="[NAME=]SOURCE",
+            help="Record accuracy on these images (test split, where there is one) as training goes on; repeat it for"
+            " more sets. Default: none.",
+        ),
+    ] = None,
+    eval_every: Annotated[
+        int, typer.Option("--eval-every", metavar="N", min=1, help="Epochs from one such record to the next.")
+    ] = 1,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw accuracy against epochs as .png, .pdf or .svg. Default: off."
+        ),
+    ] = None,
     out: options.Out = None,
     force: options.Force = False,
     resume: Annotated[
@@ -197,6 +215,9 @@ def train(
             data_root=data_root,
             download=download,
             init=init,
+            eval_data=tuple(eval_data or ()),
+            eval_every=eval_every,
+            plot=plot,
             device=device,
             out=out,
             force=force,

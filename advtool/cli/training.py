@@ -10,7 +10,9 @@ from advtool.cli.reporter import Reporter
 from advtool.data.arrays import load
 from advtool.data.sources import Source, resolve
 from advtool.errors import UsageError
+from advtool.evaluation import plots
 from advtool.io import checkpoints, streams
+from advtool.training.curves import Curves, named
 from advtool.training.run import TrainingRun, Wishes
 from advtool.training.state import State, StateFile
 
@@ -24,6 +26,9 @@ class Place:
     data_root: Path | None
     download: bool
     init: str | None
+    eval_data: tuple[str, ...]
+    eval_every: int
+    plot: str | None
     device: str
     out: str | None
     force: bool
@@ -40,7 +45,11 @@ def train(wishes: Wishes, place: Place) -> None:
     device, reason = devices.choose(place.device)
     source = _source(place, place.split)
     destination = _destination(source, wishes, place)
-    run = TrainingRun(source, wishes, device, _init(place))
+    if place.plot:
+        plots.check_path(place.plot)
+        output.check_directory(Path(place.plot).parent)
+    curves = _curves(source, place)
+    run = TrainingRun(source, wishes, device, _init(place), curves)
     if not source.repeatable:
         console.say("reading images from stdin")
     if place.dry_run:
@@ -51,6 +60,8 @@ def train(wishes: Wishes, place: Place) -> None:
     if place.resume and start is None and destination.path.exists():
         console.say(f"{destination.name} is complete, nothing to resume")
         return
+    if place.plot and not run.config.epochs:
+        raise UsageError("--plot: there are no epochs to draw")
     _announce(run, reason, start)
     try:
         with Reporter(run.config.epochs, run.data.n) as reporter:
@@ -59,6 +70,8 @@ def train(wishes: Wishes, place: Place) -> None:
         _keep_last_epoch(run, destination)
         raise
     metrics = _test(run, place)
+    if place.plot:
+        plots.plot_history(Path(place.plot), run.source.name, run.history)
     destination.write(run.to_bytes(metrics))
     state_file.remove()
     _report(run, destination, metrics, place.json)
@@ -71,6 +84,16 @@ def _source(place: Place, split: str | None) -> Source:
             raise UsageError("--init - and --data -: stdin can carry only one of them")
         data = data or "digits"
     return resolve(data, split, data_root=place.data_root, download=place.download)
+
+
+def _curves(source: Source, place: Place) -> Curves:
+    """The sets of --eval-data, read into memory."""
+    specs = named(list(place.eval_data), lambda spec: Path(spec).exists())
+    on_stdin = sum(spec == "-" for spec in specs.values()) + (not source.repeatable) + (place.init == "-")
+    if on_stdin > 1:
+        raise UsageError("--eval-data -: stdin can carry only one thing")
+    options = {"default_split": "test", "data_root": place.data_root, "download": place.download}
+    return Curves({name: load(resolve(spec, **options)) for name, spec in specs.items()}, place.eval_every)
 
 
 def _destination(source: Source, wishes: Wishes, place: Place) -> output.Destination:
@@ -140,5 +163,7 @@ def _report(run: TrainingRun, destination: output.Destination, metrics: dict, js
         for entry in ({"adv": "clean", **metrics["clean"]}, *metrics["adversarial"]):
             threat = f"{entry['adv']} {entry['eps']:.4g}" if "eps" in entry else entry["adv"]
             console.say(f"test accuracy, {threat}: {100 * entry['accuracy']:.2f}% of {entry['n']:,}")
+    for name, accuracy in (run.history[-1] if run.history else {}).get("accuracy", {}).items():
+        console.say(f"accuracy on {name} after the last epoch: {100 * accuracy:.2f}%")
     if destination.path:
         console.say(f"wrote {destination.name}")

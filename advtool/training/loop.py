@@ -69,6 +69,7 @@ class Silent:
 class Trainer:
     """Trains a model in place.
 
+    `measure` is called with the model and the number of each epoch that is done, and returns what to add to its record.
     Everything random in an epoch follows from the seed and the epoch's number, so a run that continues from a
     `State` takes the same steps as one that was never interrupted.
     """
@@ -77,6 +78,7 @@ class Trainer:
     batches: Batches
     config: TrainConfig
     observer: Observer | None = None
+    measure: Callable[[Classifier, int], dict] = lambda model, epoch: {}
     save: Callable[[State], None] = lambda state: None
     history: list[dict] = field(default_factory=list)
 
@@ -92,7 +94,7 @@ class Trainer:
         for epoch in range(len(self.history), self.config.epochs):
             torch.manual_seed(keyed.derive(self.config.seed, "epoch", epoch) % 2**31)
             tally = self._epoch(epoch)
-            record = {"epoch": epoch + 1, **tally.to_json()}
+            record = {"epoch": epoch + 1, **tally.to_json(), **self.measure(self.model, epoch + 1)}
             self.history.append(record)
             self.save(State.of(self.model, self.optimizer, self.history))
             self.observer.epoch(record)

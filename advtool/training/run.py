@@ -19,6 +19,7 @@ from advtool.models.classifier import Classifier
 from advtool.threat import Threat
 from advtool.training import schedule
 from advtool.training.config import OPTIMIZERS, TrainConfig, recipe
+from advtool.training.curves import Curves
 from advtool.training.loop import Observer, Trainer
 from advtool.training.setup import TrainingData, check_init, new_model, read_training_data
 from advtool.training.state import State
@@ -71,6 +72,7 @@ class TrainingRun:
     source : of the training images
     device : to compute on
     init : checkpoint to start from; None for random weights
+    curves : sets of images to measure accuracy on as training goes on
 
     Examples
     --------
@@ -79,9 +81,17 @@ class TrainingRun:
     >>> metrics = run.test(load(resolve("digits", "test")))
     """
 
-    def __init__(self, source: Source, wishes: Wishes, device: torch.device, init: CheckpointFile | None = None):
+    def __init__(
+        self,
+        source: Source,
+        wishes: Wishes,
+        device: torch.device,
+        init: CheckpointFile | None = None,
+        curves: Curves | None = None,
+    ):
         wishes.check()
         self.source, self.wishes, self.device, self.init = source, wishes, device, init
+        self.curves = curves or Curves()
         self.history: list[dict] = []
         self.last_state: State | None = None
 
@@ -127,12 +137,14 @@ class TrainingRun:
                 "history": list(head.history),
                 "streamed": self.data.streamed,
             },
+            **({"curves": self.curves.to_json()} if self.curves.sets else {}),
             "seed": self.config.seed,
             "device": str(self.device),
         }
 
     def fit(self, observer: Observer | None = None, save=lambda state: None, start: State | None = None) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
+        self.curves.check(self.model.spec)
         if self.wishes.compile:
             self.model.compile()
         batches = self.data.batches(self.config.batch_size, self.config.seed, self.device, self.wishes.workers)
@@ -143,7 +155,13 @@ class TrainingRun:
             save(state)
 
         self.last_state = start
-        self.history = Trainer(self.model, batches, self.config, observer, keep).run(start)
+        self.history = Trainer(self.model, batches, self.config, observer, self._measure, keep).run(start)
+
+    def _measure(self, model: Classifier, epoch: int) -> dict:
+        return self.curves.measure(model, epoch, self.config.epochs, self._settings())
+
+    def _settings(self) -> Settings:
+        return Settings(self.device, seed=self.config.seed, amp=self.config.amp)
 
     def rewind(self) -> None:
         """Go back to the last whole epoch after an interruption."""
@@ -152,7 +170,7 @@ class TrainingRun:
 
     def test(self, images: Images, limit: int = 0, progress: Progress = lambda count: None) -> dict:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
-        settings = Settings(self.device, seed=self.config.seed, amp=self.config.amp)
+        settings = self._settings()
         result = evaluate(self.model, images, [], settings, progress)
         threat = self.config.threat
         if threat:
