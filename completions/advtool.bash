@@ -17,15 +17,17 @@ _advtool() {
     eval:--loss) COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
     train:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     train:--adv) COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
+    train:--objective) COMPREPLY=($(compgen -W "pgd trades mart fast free" -- "$word")); return ;;
     train:--optimizer) COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
     train:--schedule) COMPREPLY=($(compgen -W "constant step cosine one-cycle" -- "$word")); return ;;
     train:--augment) COMPREPLY=($(compgen -W "none crop flip crop+flip" -- "$word")); return ;;
+    train:--select) COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
   esac
   case "${COMP_WORDS[1]}" in
     attack) words="--ckpt --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     data) words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
     eval) words="--ckpt --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
-    train) words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    train) words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --ema --no-ema --ema-decay --val --select --trials --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac
   if [[ "$word" == -* ]]; then

@@ -1,17 +1,20 @@
 """What ``advtool train`` does once its options are parsed: train, evaluate, write."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from advtool import device as devices
-from advtool.cli import console, output
+from advtool.cli import console, output, trials
 from advtool.cli.report import show
 from advtool.cli.reporter import Reporter
-from advtool.data.arrays import load
+from advtool.data.arrays import Images, load
 from advtool.data.sources import Source, resolve
 from advtool.errors import UsageError
 from advtool.evaluation import plots
 from advtool.io import checkpoints, streams
+from advtool.training.config import TrainConfig
 from advtool.training.curves import Curves, named
 from advtool.training.run import TrainingRun, Wishes
 from advtool.training.state import State, StateFile
@@ -34,6 +37,7 @@ class Place:
     force: bool
     resume: bool
     test_limit: int
+    trials: int | None
     json: bool
     dry_run: bool
 
@@ -44,7 +48,13 @@ def train(wishes: Wishes, place: Place) -> None:
     wishes.check()
     device, reason = devices.choose(place.device)
     source = _source(place, place.split)
-    destination = _destination(source, wishes, place)
+    seeds = range(wishes.seed, wishes.seed + (place.trials or 1))
+    if place.trials:
+        places = trials.destinations(place.out, seeds, place.force, place.resume)
+        if place.plot:
+            raise UsageError("--plot is for one run, not for --trials")
+    else:
+        places = [_destination(source, wishes, place)]
     if place.plot:
         plots.check_path(place.plot)
         output.check_directory(Path(place.plot).parent)
@@ -53,15 +63,44 @@ def train(wishes: Wishes, place: Place) -> None:
     if not source.repeatable:
         console.say("reading images from stdin")
     if place.dry_run:
-        output.print_json({"schema": 1, "command": "train", **run.resolved(), "output": destination.name})
-        return
-    state_file = StateFile(destination.path if destination.is_regular else None, run.resolved())
-    start = state_file.read() if place.resume else None
-    if place.resume and start is None and destination.path.exists():
-        console.say(f"{destination.name} is complete, nothing to resume")
+        names = [destination.name if destination else None for destination in places]
+        where = {"trials": list(seeds), "outputs": names} if place.trials else {"output": names[0]}
+        output.print_json({"schema": 1, "command": "train", **run.resolved(), **where})
         return
     if place.plot and not run.config.epochs:
         raise UsageError("--plot: there are no epochs to draw")
+    test_images = cache(lambda: load(_source(place, "test")))
+
+    def complete(run: TrainingRun, destination: output.Destination | None) -> dict | None:
+        return _complete(run, destination, place, reason, test_images)
+
+    if place.trials:
+        trials.train_trials(run, seeds, places, complete, output.wants_json(place.json))
+        return
+    (destination,) = places
+    if place.resume and _is_complete(destination.path):
+        console.say(f"{destination.name} is complete, nothing to resume")
+        return
+    metrics = complete(run, destination)
+    if place.plot:
+        plots.plot_history(Path(place.plot), run.source.name, run.history)
+    _report(run, destination, metrics, place.json)
+
+
+def _complete(
+    run: TrainingRun,
+    destination: output.Destination | None,
+    place: Place,
+    reason: str,
+    test_images: Callable[[], Images],
+) -> dict:
+    """Train, evaluate and write, or take up what an earlier run left; returns the metrics on the test split."""
+    path = destination.path if destination and destination.is_regular else None
+    state_file = StateFile(path, run.resolved())
+    start = state_file.read() if place.resume else None
+    if place.resume and _is_complete(path):
+        console.say(f"{destination.name} is complete, nothing to resume")
+        return run.take_over(checkpoints.read(streams.open_path(path)))
     _announce(run, reason, start)
     try:
         with Reporter(run.config.epochs, run.data.n) as reporter:
@@ -69,12 +108,15 @@ def train(wishes: Wishes, place: Place) -> None:
     except KeyboardInterrupt:
         _keep_last_epoch(run, destination)
         raise
-    metrics = _test(run, place)
-    if place.plot:
-        plots.plot_history(Path(place.plot), run.source.name, run.history)
-    destination.write(run.to_bytes(metrics))
+    metrics = _test(run, place, test_images)
+    if destination:
+        destination.write(run.to_bytes(metrics))
     state_file.remove()
-    _report(run, destination, metrics, place.json)
+    return metrics
+
+
+def _is_complete(path: Path) -> bool:
+    return path.exists() and not StateFile(path, {}).path.exists()
 
 
 def _source(place: Place, split: str | None) -> Source:
@@ -121,32 +163,49 @@ def _init(place: Place) -> checkpoints.CheckpointFile | None:
 
 
 def _announce(run: TrainingRun, reason: str, start: State | None) -> None:
-    config, threat = run.config, run.config.threat
-    against = f"against {threat.norm} eps {threat.eps:.4g}, PGD-{threat.steps}" if threat else "plainly"
+    config = run.config
     where = "streamed from" if run.data.streamed else "of"
     console.say(
-        f"training {run.model.spec.arch} {against}: {config.epochs} epochs, {run.data.n:,} images {where}"
+        f"training {run.model.spec.arch} {_how(config)}: {config.epochs} epochs, {run.data.n:,} images {where}"
         f" {run.source.name}, on {reason}"
     )
     if start:
         console.say(f"resuming after epoch {len(start.history)}")
 
 
-def _keep_last_epoch(run: TrainingRun, destination: output.Destination) -> None:
+def _how(config: TrainConfig) -> str:
+    threat = config.threat
+    if not threat or not config.attacks:
+        return f"with noise {config.noise:.4g}" if config.noise else "plainly"
+    steps = f"PGD-{threat.steps}"
+    kind = {
+        "pgd": steps,
+        "trades": f"TRADES β {config.beta:g}, {steps}",
+        "mart": f"MART β {config.beta:g}, {steps}",
+        "fast": f"one step of {threat.step_size:.4g}",
+        "free": f"free with {config.replays} replays",
+    }[config.objective]
+    joint = f", λ {config.lam:g}" if config.lam != 1 else ""
+    return f"against {threat.norm} eps {threat.eps:.4g}, {kind}{joint}"
+
+
+def _keep_last_epoch(run: TrainingRun, destination: output.Destination | None) -> None:
     """Write the checkpoint of the last whole epoch, so that an interrupted run is not lost."""
-    if run.last_state is None or not destination.is_regular:
+    if run.last_state is None or not (destination and destination.is_regular):
         return
     run.rewind()
     destination.write(run.to_bytes({}))
-    console.say(f"interrupted: {destination.name} holds epoch {len(run.history)}; --resume goes on from it")
+    epoch, done = run.selected["epoch"], len(run.history)
+    of = f", the best of {done}" if run.config.select == "best" else ""
+    console.say(f"interrupted: {destination.name} holds epoch {epoch}{of}; --resume goes on from epoch {done}")
 
 
-def _test(run: TrainingRun, place: Place) -> dict:
+def _test(run: TrainingRun, place: Place, test_images: Callable[[], Images]) -> dict:
     """The final evaluation; empty if there is no test split, or it was trained on."""
     if "test" not in run.source.splits or run.data.images.split == "test":
         console.say("no test split here: the accuracies above are those on training images")
         return {}
-    images = load(_source(place, "test"))
+    images = test_images()
     attacked = min(place.test_limit or len(images), len(images)) if run.config.threat else 0
     with console.bar("evaluating", len(images) + 2 * attacked) as advance:
         return run.test(images, place.test_limit, advance)
@@ -156,7 +215,8 @@ def _report(run: TrainingRun, destination: output.Destination, metrics: dict, js
     described = {"path": destination.name, "arch": run.model.spec.arch}
     if json:
         last = run.history[-1] if run.history else None
-        output.print_json({"schema": 1, "command": "train", "checkpoint": described, "training": last, **metrics})
+        found = {"checkpoint": described, "training": last, "selected": run.selected, **metrics}
+        output.print_json({"schema": 1, "command": "train", **found})
     elif metrics and console.shows_bars():
         show({"checkpoint": described, **metrics}, to_stderr=True)
     elif metrics:
@@ -165,5 +225,7 @@ def _report(run: TrainingRun, destination: output.Destination, metrics: dict, js
             console.say(f"test accuracy, {threat}: {100 * entry['accuracy']:.2f}% of {entry['n']:,}")
     for name, accuracy in (run.history[-1] if run.history else {}).get("accuracy", {}).items():
         console.say(f"accuracy on {name} after the last epoch: {100 * accuracy:.2f}%")
+    if run.selected and run.selected["by"] != "last":
+        console.say("kept epoch {epoch} of {of}: {by}".format(**run.selected))
     if destination.path:
         console.say(f"wrote {destination.name}")

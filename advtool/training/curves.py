@@ -37,9 +37,9 @@ class Curves:
                     f"--eval-data {name}: {head.num_classes} classes, but training has {len(spec.classes)}"
                 )
 
-    def measure(self, model: Classifier, epoch: int, epochs: int, settings: Settings) -> dict:
-        """``{"accuracy": {name: fraction}}`` after epoch number `epoch` of `epochs`, empty if it is not its turn."""
-        if not self.sets or (epoch % self.every and epoch != epochs):
+    def measure(self, model: Classifier, epoch: int, last: bool, settings: Settings) -> dict:
+        """``{"accuracy": {name: fraction}}`` after epoch number `epoch`, empty if it is not its turn."""
+        if not self.sets or (epoch % self.every and not last):
             return {}
         return {
             "accuracy": {
