@@ -99,8 +99,9 @@ def _complete(
     state_file = StateFile(path, run.resolved())
     start = state_file.read() if place.resume else None
     if place.resume and _is_complete(path):
-        console.say(f"{destination.name} is complete, nothing to resume")
-        return run.take_over(checkpoints.read(streams.open_path(path)))
+        metrics = run.take_over(checkpoints.read(streams.open_path(path)))
+        console.say(f"{destination.name} is complete")
+        return metrics
     _announce(run, reason, start)
     try:
         with Reporter(run.config.epochs, run.data.n) as reporter:
