@@ -43,12 +43,13 @@ class Threat:
     ) -> "Threat":
         """The adversary of adversarial training: 7 steps of eps/5, from the image (l2) or at random (linf).
 
-        The l2 defaults are those of Ilyas et al. 2019, appendix C. Objectives of `ONE_STEP` have one step.
+        The l2 defaults are those of Ilyas et al. 2019, appendix C. Objectives of `ONE_STEP` have one step by default.
         """
         if objective in ONE_STEP:
             length, at_random = ONE_STEP[objective]
             size = length * eps if step_size is None else step_size
-            return cls(norm, eps, 1, size, at_random if random_start is None else random_start)
+            at_random = at_random if random_start is None else random_start
+            return cls(norm, eps, 1 if steps is None else steps, size, at_random)
         return cls(
             norm,
             eps,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Objectives against plain PGD training for about the same time, under AutoAttack. Prints CPU seconds of the training,
+# Objectives against plain PGD training for about the same time, under ATTACK (autoattack). Prints CPU seconds of training,
 # clean accuracy and robust accuracy. Nothing here is published: it says which default is right.
 #
 #   recipes/objectives.sh                                                                  # digits, l2 0.5
@@ -20,12 +20,12 @@ row() { # NAME, tenths of an epoch for one of pgd, options
     TIMEFORMAT=%U
     seconds=$({ time advtool train "${data[@]}" --adv "$norm" --eps "$eps" --epochs "$n" "${@:3}" \
         --test-limit 1 -q -o "$dir/$1" 2> "$dir/log"; } 2>&1) || { cat "$dir/log" >&2; exit 1; }
-    advtool eval --ckpt "$dir/$1" "${source[@]}" --adv "$norm" --eps "$eps" --attack autoattack "${options[@]}" \
+    advtool eval --ckpt "$dir/$1" "${source[@]}" --adv "$norm" --eps "$eps" --attack "${ATTACK:-autoattack}" "${options[@]}" \
         --no-checks --json -q |
         jq -r --arg row "$1 $n $seconds" '"\($row) \(.clean.accuracy) \(.adversarial[0].accuracy)"'
 }
 
-echo "objective epochs seconds clean autoattack"
+echo "objective epochs seconds clean ${ATTACK:-autoattack}"
 row pgd 10
 row pgd-ema 10 --ema
 row trades 9 --objective trades

@@ -49,15 +49,11 @@ def train(wishes: Wishes, place: Place) -> None:
     device, reason = devices.choose(place.device)
     source = _source(place, place.split)
     seeds = range(wishes.seed, wishes.seed + (place.trials or 1))
+    _check_plot(place)
     if place.trials:
         places = trials.destinations(place.out, seeds, place.force, place.resume)
-        if place.plot:
-            raise UsageError("--plot is for one run, not for --trials")
     else:
         places = [_destination(source, wishes, place)]
-    if place.plot:
-        plots.check_path(place.plot)
-        output.check_directory(Path(place.plot).parent)
     curves = _curves(source, place)
     run = TrainingRun(source, wishes, device, _init(place), curves)
     if not source.repeatable:
@@ -71,7 +67,7 @@ def train(wishes: Wishes, place: Place) -> None:
         raise UsageError("--plot: there are no epochs to draw")
     test_images = cache(lambda: load(_source(place, "test")))
 
-    def complete(run: TrainingRun, destination: output.Destination | None) -> dict | None:
+    def complete(run: TrainingRun, destination: output.Destination | None) -> dict:
         return _complete(run, destination, place, reason, test_images)
 
     if place.trials:
@@ -114,6 +110,14 @@ def _complete(
         destination.write(run.to_bytes(metrics))
     state_file.remove()
     return metrics
+
+
+def _check_plot(place: Place) -> None:
+    if place.plot and place.trials:
+        raise UsageError("--plot is for one run, not for --trials")
+    if place.plot:
+        plots.check_path(place.plot)
+        output.check_directory(Path(place.plot).parent)
 
 
 def _is_complete(path: Path) -> bool:
@@ -227,6 +231,7 @@ def _report(run: TrainingRun, destination: output.Destination, metrics: dict, js
     for name, accuracy in (run.history[-1] if run.history else {}).get("accuracy", {}).items():
         console.say(f"accuracy on {name} after the last epoch: {100 * accuracy:.2f}%")
     if run.selected and run.selected["by"] != "last":
-        console.say("kept epoch {epoch} of {of}: {by}".format(**run.selected))
+        found = f" ({100 * run.selected['accuracy']:.2f}%)" if "accuracy" in run.selected else ""
+        console.say("kept epoch {epoch} of {of}: {by}".format(**run.selected) + found)
     if destination.path:
         console.say(f"wrote {destination.name}")

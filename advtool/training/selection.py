@@ -57,7 +57,7 @@ def explain(history: Sequence[dict], config: TrainConfig) -> dict | None:
     found = {"epoch": history[index]["epoch"], "of": config.epochs}
     if config.select == "best":
         threat = adversary(config)
-        what = f"robust accuracy ({threat.norm} {threat.eps:.4g}, PGD-{threat.steps})" if threat else "accuracy"
+        what = f"accuracy against {threat.norm} {threat.eps:.4g}, PGD-{threat.steps}," if threat else "accuracy"
         return {**found, "by": f"best {what} in validation", "accuracy": score(history[index])}
     if history[-1].get("collapsed"):
         return {**found, "by": f"last before catastrophic overfitting in epoch {history[-1]['epoch']}"}

@@ -28,7 +28,7 @@ def test_trials_report_mean_and_deviation_and_resume(tmp_path, advtool):
     )
     meta = checkpoints.read(streams.open_path(tmp_path / "m-4.safetensors")).meta
     assert meta["seed"] == 4 and meta["metrics"]["clean"]["accuracy"] == clean[1]
-    assert meta["selected"]["by"].startswith("best robust accuracy")
+    assert meta["selected"]["by"].startswith("best accuracy against linf 0.05")
     (tmp_path / "m-4.safetensors").unlink()
     resumed = advtool(*TRIALS, "--trials", "2", "-o", "m.safetensors", "--val", "0.1", "--resume")
     assert resumed.returncode == 0 and b"m-3.safetensors is complete" in resumed.stderr

@@ -22,7 +22,7 @@ def against(objective: str = "pgd", **changes) -> Threat:
         ({"objective": "trades", "lam": 2.0}, against(), "--lam is for --objective pgd or fast, not trades"),
         ({"beta": 2.0}, against(), "--beta is for --objective trades or mart"),
         ({"objective": "fast", "replays": 2}, against("fast"), "--replays is for --objective free"),
-        ({"objective": "fast"}, against(steps=7), "--steps 7"),
+        ({"objective": "fast"}, against("fast", steps=7), "--steps 7"),
         ({"objective": "free"}, against("free", random_start=True), "--random-start"),
         ({"objective": "mart", "label_smoothing": 0.1}, against(), "--label-smoothing"),
         ({"select": "best"}, None, "--select best needs --val"),

@@ -116,7 +116,7 @@ def test_the_best_epoch_in_validation_is_kept():
     scores = [record["validation"]["adversarial_accuracy"] for record in finished.history]
     best = scores.index(max(scores))
     assert best != 5, "a case in which the last epoch is not the best"
-    assert finished.selected["epoch"] == best + 1 and "robust accuracy (linf 0.1, PGD-10)" in finished.selected["by"]
+    assert finished.selected["epoch"] == best + 1 and "accuracy against linf 0.1, PGD-10" in finished.selected["by"]
     assert same(weights(finished), states[best].parts["model"]) and same(weights(finished), states[-1].kept)
     report = evaluate(finished.model, finished.validation, [], Settings(CPU))
     assert report["clean"]["accuracy"] == finished.history[best]["validation"]["clean_accuracy"]
