@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from advtool.distributed import processes
 from advtool.errors import UsageError
+
+_CPU_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ def choose(name: str) -> tuple[torch.device, str]:
     """
     if name == "auto":
         if torch.cuda.is_available():
+            if (here := processes()).world > 1:
+                torch.cuda.set_device(here.local_rank)
             return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
         if torch.backends.mps.is_available():
             return torch.device("mps"), "mps (Apple GPU)"
@@ -43,12 +48,13 @@ def choose(name: str) -> tuple[torch.device, str]:
 def use_amp(asked: bool | None, device: torch.device, training: bool = True) -> bool:
     """Whether to compute in bfloat16: as asked, else on GPUs that have it.
 
-    Attacks, which confirm in float32 what they find, use it on CPUs with AMX as well, where it is twice as fast.
+    Attacks, which confirm in float32 what they find, use it as well on CPUs with instructions for it (AMX, AVX-512
+    BF16), where it is about twice as fast.
     """
     if asked is not None:
         return asked
     if device.type == "cpu" and not training:
-        return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+        return any(getattr(torch.cpu, name, bool)() for name in _CPU_BFLOAT16)
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 

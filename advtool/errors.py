@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_LISTED = 20
+
 
 class AdvtoolError(Exception):
     """The data is bad or the run failed: exit code 1."""
@@ -20,5 +22,6 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """An error for a name that does not exist, with the nearest ones that do."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {listed}"
     return UsageError(f"unknown {what} '{name}': {hint}")

@@ -11,14 +11,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from advtool.seeds import derive
+
+__all__ = ["derive", "ids_of", "normal", "uniform"]
+
 _GOLDEN = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed integer
 _MIX_1, _MIX_2 = -4658895280553007687, -7723592293110705685
-
-
-def derive(seed: int, *parts: int | str) -> int:
-    """A seed of its own for one use (a restart, an epoch, a purpose), from a seed and what names the use."""
-    text = "/".join(map(str, (seed, *parts)))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 8
 
 
 def ids_of(keys: Iterable[str]) -> Tensor:

@@ -2,7 +2,7 @@
 _advtool() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack data eval train --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack data distill eval relabel train --help --version" -- "$word"))
     return
   fi
   case "${COMP_WORDS[1]}:$previous" in
@@ -12,9 +12,12 @@ _advtool() {
     attack:--keep) COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     attack:--format) COMPREPLY=($(compgen -W "float32 png8" -- "$word")); return ;;
     data:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    distill:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    distill:--from) COMPREPLY=($(compgen -W "image noise" -- "$word")); return ;;
     eval:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     eval:--adv) COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     eval:--loss) COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
+    relabel:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     train:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     train:--adv) COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     train:--objective) COMPREPLY=($(compgen -W "pgd trades mart fast free" -- "$word")); return ;;
@@ -24,9 +27,11 @@ _advtool() {
     train:--select) COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
   esac
   case "${COMP_WORDS[1]}" in
-    attack) words="--ckpt --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
+    attack) words="--ckpt --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force --resume -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     data) words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    distill) words="--robust --ckpt --data --split --from --steps --step-size --tol --layer --shard-size -o --out -f --force --resume -n --limit --data-root --download --max-memory --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     eval) words="--ckpt --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    relabel) words="--data --split --shift --random --exclude-true --map --keep --predict --classes --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device -q --quiet -v --verbose --dry-run -h --help" ;;
     train) words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --ema --no-ema --ema-decay --val --select --trials --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac

@@ -56,6 +56,7 @@ def attack(
     shard_size: options.ShardSize = None,
     out: options.ShardOut = None,
     force: options.Force = False,
+    resume: options.ResumeShards = False,
     limit: options.Limit = None,
     data_root: options.DataRoot = None,
     download: options.Download = False,
@@ -82,6 +83,7 @@ def attack(
     from dataclasses import asdict
 
     from advtool import device as devices
+    from advtool import distributed
     from advtool.attacks.registry import Request, get
     from advtool.cli.checkpoints import check_fit, open_checkpoint
     from advtool.cli.shard_output import recorded_command, shard_destination
@@ -100,7 +102,7 @@ def attack(
     method.check(request)
     file, data = open_checkpoint(ckpt, data, "attack")
     source = resolve(data, split, data_root=data_root, download=download)
-    target = shard_destination(out, source, force, shard_size, f"{method.name}-{norm}")
+    target = shard_destination(out, source, force, shard_size, f"{method.name}-{norm}", resumable=True, resume=resume)
     model = restore(file).to(chosen)
     if dry_run:
         described = {"command": "attack", "attack": method.name, "request": asdict(request), "checkpoint": file.path}
@@ -109,13 +111,21 @@ def attack(
     reader = source.open()
     samples, head = _peek(reader)
     check_fit(model, complete(head, head.shape, 0), source.name, file)
-    head = head.after(recorded_command(), classes=model.spec.classes, num_classes=len(model.spec.classes))
+    record = {
+        "command": "attack",
+        "attack": method.name,
+        **asdict(request),
+        "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},
+        "format": file_format,
+    }
+    head = head.after(recorded_command(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
     settings = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp)
     console.detail(f"device: {reason}")
     tally = Tally()
-    with console.bar(f"attacking ({method.name})", limit) as advance:
+    todo = target.todo(head, _first(samples, limit))
+    with distributed.joined(chosen.type == "cuda"), console.bar(f"attacking ({method.name})", limit) as advance:
         attacked = adversarial_samples(
-            _first(samples, limit), SampleChecker(head), model, method, request, settings, tally, file_format, advance
+            todo, SampleChecker(head), model, method, request, settings, tally, file_format, advance
         )
         target.write(head, attacked)
     console.say(f"wrote {tally.describe()} to {target.name}")

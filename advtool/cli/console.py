@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from advtool.distributed import processes
+
 QUIET, NORMAL, VERBOSE = 0, 1, 2
 _level = NORMAL
 
@@ -20,12 +22,17 @@ def is_verbose() -> bool:
 
 
 def shows_bars() -> bool:
-    return _level > QUIET and sys.stderr.isatty()
+    return _speaks() and sys.stderr.isatty()
+
+
+def _speaks() -> bool:
+    """Of several processes only the first tells how it goes; each says its own errors."""
+    return _level > QUIET and processes().is_first
 
 
 def say(text: str) -> None:
     """One line on stderr, unless -q."""
-    if _level > QUIET:
+    if _speaks():
         print(f"advtool: {text}", file=sys.stderr, flush=True)
 
 

@@ -8,7 +8,7 @@ from advtool import device as devices
 from advtool.attacks.registry import Attack, Request, ensemble
 from advtool.cli import console, output
 from advtool.cli.checkpoints import check_fit, open_checkpoint
-from advtool.cli.report import show
+from advtool.cli.report import compare, show
 from advtool.data.arrays import Images, load
 from advtool.data.sources import resolve
 from advtool.errors import AdvtoolError, UsageError
@@ -207,13 +207,17 @@ def _print(reports: list[dict], as_json: bool) -> None:
     if as_json:
         output.print_json(reports[0] if len(reports) == 1 else {"schema": 1, "command": "eval", "models": reports})
         return
+    if len(reports) > 1:
+        compare(reports)
     for report in reports:
-        show(report)
+        if len(reports) == 1:
+            show(report)
+        about = f"{report['checkpoint']['path']}: " if len(reports) > 1 else ""
         for flag in report["flags"]:
-            print(f"red flag: {flag['name']}: {flag['detail']}")
+            print(f"{about}red flag: {flag['name']}: {flag['detail']}")
         for found in report.get("plateau", []):
             state = "reached" if found["reached"] else "not reached"
             print(
-                f"plateau at {found['adv']} {found['eps']:.4g}: {state}"
+                f"{about}plateau at {found['adv']} {found['eps']:.4g}: {state}"
                 f" ({100 * found['gain']:.2f} points from {found['from_steps']} to {found['to_steps']} steps)"
             )

@@ -57,10 +57,12 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, evaluate, train
+    from advtool.cli import attack, data, distill, evaluate, relabel, train
 
     app.command("train")(train.train)
     app.command("attack")(attack.attack)
+    app.command("distill")(distill.distill)
+    app.command("relabel")(relabel.relabel)
     app.command("eval")(evaluate.evaluate)
     app.command("data")(data.data)
 

@@ -99,7 +99,7 @@ Amp = Annotated[
     typer.Option(
         "--amp/--no-amp",
         help="Compute in bfloat16; successes of attacks are confirmed in float32. Default: on for CUDA, and for"
-        " attacks on CPUs with AMX.",
+        " attacks on CPUs with bfloat16 instructions.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as one line of JSON. Default: a table at a terminal.")]
@@ -120,6 +120,13 @@ ShardOut = Annotated[
         metavar="FILE|DIR/|-",
         help="One tar (gzipped if it ends in .gz), or a directory for SPLIT-000000.tar and on. Default: stdout if it is"
         " a pipe or file, else a fresh file.",
+    ),
+]
+ResumeShards = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the finished shards that an interrupted run with -o DIR/ left. Default: start anew.",
     ),
 ]
 Ckpt = Annotated[

@@ -1,24 +1,51 @@
 """The report of an evaluation as a table."""
 
+from pathlib import Path
+
 from advtool.cli import console
 
 
 def show(report: dict, to_stderr: bool = False) -> None:
     """A report as a table."""
-    data, clean = report["data"], report["clean"]
-    rows = [["clean", "", *_cells(clean)]]
+    rows = []
+    for threat, attack, entry in _lines(report):
+        rows.append([threat, attack, *_cells(entry)])
+        for row in entry.get("breakdown", []) if entry.get("attack") != "pgd" else []:
+            rows.append(["", f"  {row['attack']}", f"-{row['broken']:,}", "", f"of {row['attacked']:,}"])
+    checkpoint = report["checkpoint"]
+    title = f"{checkpoint['path']} ({checkpoint['arch']}) on {_data(report)}"
+    console.show_table(title, ["threat", "attack", "accuracy", "95% interval", "correct"], rows, to_stderr)
+
+
+def compare(reports: list[dict]) -> None:
+    """Reports on several checkpoints as one table: a row a threat, a column a checkpoint."""
+    paths = [report["checkpoint"]["path"] for report in reports]
+    short = [Path(path).name.removesuffix(".safetensors") for path in paths]
+    names = short if len({*short}) == len(short) else paths
+    rows: dict[tuple[str, str], list[str]] = {}
+    for column, report in enumerate(reports):
+        for threat, attack, entry in _lines(report):
+            cells = rows.setdefault((threat, attack), [""] * len(reports))
+            cells[column] = f"{100 * entry['accuracy']:.2f}%"
+    table = [[threat, attack, *cells] for (threat, attack), cells in rows.items()]
+    console.show_table(f"accuracy on {_data(reports[0])}", ["threat", "attack", *names], table)
+
+
+def _lines(report: dict) -> list[tuple[str, str, dict]]:
+    """(threat, attack, entry with an accuracy), one for each line of a report."""
+    lines = [("clean", "", report["clean"])]
     for entry in report["adversarial"]:
         restarts = f" ×{entry['restarts']}" if entry["restarts"] > 1 else ""
         name = f"pgd-{entry['steps']}{restarts}" if entry["attack"] == "pgd" else entry["attack"]
-        rows.append([f"{entry['adv']} {entry['eps']:.4g}", name, *_cells(entry)])
-        for row in entry.get("breakdown", []) if entry["attack"] != "pgd" else []:
-            rows.append(["", f"  {row['attack']}", f"-{row['broken']:,}", "", f"of {row['attacked']:,}"])
-    if "targeted" in report:
-        rows += [[f"targeted: {name}", "", *_cells(entry)] for name, entry in report["targeted"].items()]
-    checkpoint = report["checkpoint"]
+        lines.append((f"{entry['adv']} {entry['eps']:.4g}", name, entry))
+    lines += [(f"targeted: {name}", "", entry) for name, entry in report.get("targeted", {}).items()]
+    return lines
+
+
+def _data(report: dict) -> str:
+    data = report["data"]
     split = f" {data['split']}" if data["split"] else ""
-    title = f"{checkpoint['path']} ({checkpoint['arch']}) on {data['source']}{split}, {data['n']:,} images"
-    console.show_table(title, ["threat", "attack", "accuracy", "95% interval", "correct"], rows, to_stderr)
+    return f"{data['source']}{split}, {data['n']:,} images"
 
 
 def _cells(entry: dict) -> list[str]:

@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
-from advtool.data.arrays import complete
+from advtool.data.classes import counted
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
 from advtool.io import images
@@ -37,10 +37,7 @@ def convert(source: Source, command: str, limit: int | None = None, size: int | 
     size : scale the shorter side to this and crop the centre square; 8-bit images only
     """
     reader = source.open()
-    head = reader.head
-    if head.num_classes is None and source.repeatable:
-        largest = max(sample.label for sample in islice(iter(source.open()), limit))
-        head = replace(complete(head, head.shape, largest), shape=head.shape)
+    head = counted(reader.head, source, limit)
     samples = iter(reader)
     start = list(islice(samples, _LOOKED_AT if size else 1))
     channels = head.shape[0] if head.shape else max(sample.shape()[0] for sample in start)

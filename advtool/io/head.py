@@ -23,6 +23,7 @@ class Head:
     split : ``train``, ``test`` or None
     source : where the images came from originally
     history : the commands that made the stream, oldest first
+    records : what those commands did, as far as they say: one JSON object each
     """
 
     classes: tuple[str, ...] | None = None
@@ -31,10 +32,12 @@ class Head:
     split: str | None = None
     source: str | None = None
     history: tuple[str, ...] = ()
+    records: tuple[dict, ...] = ()
 
-    def after(self, command: str, **changes) -> "Head":
+    def after(self, command: str, record: dict | None = None, **changes) -> "Head":
         """This head with one more command in its history, and with the changes that the command made."""
-        return replace(self, history=(*self.history, command), **changes)
+        records = (*self.records, record) if record else self.records
+        return replace(self, history=(*self.history, command), records=records, **changes)
 
     def merged(self, other: "Head", where: str) -> "Head":
         """The head of this stream followed by another; they must agree on shape and classes."""
@@ -50,6 +53,7 @@ class Head:
             split=self.split if self.split == other.split else None,
             source=self.source if self.source == other.source else None,
             history=self.history or other.history,
+            records=self.records or other.records,
         )
 
     def to_bytes(self) -> bytes:
@@ -70,9 +74,9 @@ class Head:
     def _validate(self) -> None:
         if self.num_classes is not None and not (_is_integer(self.num_classes) and 0 < self.num_classes <= MAX_CLASSES):
             raise ValueError(f"num_classes must be an integer from 1 to {MAX_CLASSES}")
-        for name in ("classes", "shape", "history"):
+        for name in ("classes", "shape", "history", "records"):
             value = getattr(self, name)
-            if not isinstance(value, tuple) and (value is not None or name == "history"):
+            if not isinstance(value, tuple) and (value is not None or name in ("history", "records")):
                 raise ValueError(f"{name} must be a list")
         if self.shape is not None and not (len(self.shape) == 3 and all(_is_integer(n) and n > 0 for n in self.shape)):
             raise ValueError("shape must be three positive integers")
@@ -80,6 +84,8 @@ class Head:
             len(self.classes) == self.num_classes and all(isinstance(name, str) for name in self.classes)
         ):
             raise ValueError("classes must be num_classes strings")
+        if not all(isinstance(record, dict) for record in self.records):
+            raise ValueError("records must be objects")
         for text in (self.split, self.source, *self.history):
             if text is not None and not isinstance(text, str):
                 raise ValueError("split, source and history must be strings")

@@ -1,19 +1,17 @@
-"""Writing samples as WebDataset tars: one stream, one file, or a directory of shards.
+"""Writing samples as WebDataset tars: a stream or a file.
 
 The bytes depend on the samples and the head alone, so the same input gives the same tar.
 """
 
-import itertools
-import os
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from advtool.io import head as head_module
-from advtool.io.atomic import sync_directory, whole_file, writing
+from advtool.io.atomic import whole_file
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 
@@ -46,36 +44,6 @@ def write_file(path: str | Path, head: Head, samples: Iterable[Sample]) -> int:
     """Write one tar file, gzipped if its name ends in ``gz``; it appears whole or not at all."""
     with whole_file(path) as file, _maybe_gzip(file, str(path).endswith("gz")) as out:
         return write_stream(out, head, samples)
-
-
-def write_directory(directory: Path, name: str, head: Head, samples: Iterable[Sample], shard_size: int) -> int:
-    """Write ``NAME-%06d.tar`` with `shard_size` samples each; they appear together at the end.
-
-    Shards of the same name that were there before are replaced.
-    """
-    iterator = iter(samples)
-    count, partial = 0, []
-    with writing(directory), ExitStack() as undo:
-        if not directory.is_dir():
-            directory.mkdir(parents=True)
-            undo.callback(_remove_if_empty, directory)
-        for index in itertools.count():
-            chunk = itertools.islice(iterator, shard_size)
-            first = next(chunk, None)
-            if first is None and index > 0:
-                break
-            path = directory / f".{name}-{index:06d}.tar.{os.getpid()}.tmp"
-            undo.callback(_remove, path)
-            partial.append(path)
-            with open(path, "wb") as file:
-                count += write_stream(file, head, itertools.chain([first] if first else [], chunk))
-                os.fsync(file.fileno())
-        for old in shard_paths(directory, name):
-            old.unlink()
-        for index, path in enumerate(partial):
-            os.replace(path, directory / f"{name}-{index:06d}.tar")
-        sync_directory(directory)
-    return count
 
 
 def shard_paths(directory: Path, name: str) -> list[Path]:
@@ -125,13 +93,3 @@ def _maybe_gzip(file: BinaryIO, compress: bool) -> Iterator[BinaryIO]:
     out = _Gzip(file)
     yield out
     out.close()
-
-
-def _remove_if_empty(directory: Path) -> None:
-    with suppress(OSError):
-        directory.rmdir()
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import shard_factory as make
 
+from advtool.io.directory import write_directory
 from advtool.io.head import Head
-from advtool.io.shards import shard_paths, write_directory, write_file
+from advtool.io.shards import shard_paths, write_file
 
 HEAD = Head(classes=("a", "b", "c"), num_classes=3, shape=(3, 8, 8), split="train", history=("advtool data",))
 N = 7

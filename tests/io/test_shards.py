@@ -9,9 +9,10 @@ import shard_factory as make
 from tests_support import environment
 
 from advtool.errors import AdvtoolError
+from advtool.io.directory import write_directory
 from advtool.io.head import NAME, Head
 from advtool.io.samples import Sample, SampleReader
-from advtool.io.shards import shard_paths, write_directory, write_file, write_stream
+from advtool.io.shards import shard_paths, write_file, write_stream
 from advtool.io.streams import open_path
 
 HEAD = Head(num_classes=3, shape=(1, 8, 8), split="train")

@@ -1,0 +1,138 @@
+"""Where distillation starts: another image of the set, drawn once per sample by its key, or noise."""
+
+import itertools
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advtool import keyed
+from advtool.data.arrays import SampleChecker
+from advtool.data.batches import to_float
+from advtool.data.sources import Source
+from advtool.errors import AdvtoolError
+from advtool.io.head import Head
+from advtool.io.samples import Sample
+
+
+class Starts(Protocol):
+    """A start for each sample.
+
+    Attributes
+    ----------
+    described : in words, for messages and for the record
+    """
+
+    described: str
+
+    def __call__(self, keys: list[str]) -> tuple[Tensor, list[str | None]]:
+        """(pixels float32 in [0, 1], N×C×H×W; keys of the images that they are, None for noise)."""
+
+
+class Noise:
+    """Uniform in [0, 1]^d."""
+
+    described = "uniform noise"
+
+    def __init__(self, shape: tuple[int, int, int], seed: int):
+        self._shape, self._seed = shape, keyed.derive(seed, "start")
+
+    def __call__(self, keys: list[str]) -> tuple[Tensor, list[None]]:
+        return keyed.uniform((len(keys), *self._shape), keyed.ids_of(keys), self._seed), [None] * len(keys)
+
+
+class Pool:
+    """Images in memory, of which each sample gets one that is not itself.
+
+    While it grows it is a uniform sample of all that it was offered, at most `capacity` of them (Vitter 1985,
+    algorithm R). A draw depends on the sample's key, the seed and the set of images, not on their order.
+    """
+
+    def __init__(self, capacity: int, seed: int):
+        self.capacity, self.offered, self._seed = capacity, 0, seed
+        self._images: list[tuple[str, np.ndarray]] = []
+        self._random = random.Random(keyed.derive(seed, "reservoir"))
+        self._order: list[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def described(self) -> str:
+        if self.offered <= len(self):
+            return f"the whole set, {len(self):,} images"
+        return f"a random {len(self):,} of the images, which is what fits into memory"
+
+    def offer(self, key: str, pixels: np.ndarray) -> None:
+        """Take the image in, in the place of another if the pool is full, or not at all."""
+        self.offered += 1
+        if len(self) < self.capacity:
+            self._images.append((key, pixels))
+            self._order = None
+        elif (place := self._random.randrange(self.offered)) < self.capacity:
+            self._images[place] = (key, pixels)
+            self._order = None
+
+    def __call__(self, keys: list[str]) -> tuple[Tensor, list[str]]:
+        if self._order is None:
+            self._order = sorted(range(len(self)), key=lambda place: self._images[place][0])
+            self._ranks = {self._images[place][0]: rank for rank, place in enumerate(self._order)}
+        drawn = [self._images[self._order[self._draw(key)]] for key in keys]
+        pixels = torch.from_numpy(np.stack([image for _, image in drawn]))
+        return to_float(pixels), [key for key, _ in drawn]
+
+    def _draw(self, key: str) -> int:
+        """Rank, in the order of the keys, of a sample's start."""
+        draw, own = keyed.derive(self._seed, "start", key), self._ranks.get(key)
+        if own is None:
+            return draw % len(self)
+        if len(self) == 1:
+            raise AdvtoolError("a start is another image of the set, but there is only one: use --from noise")
+        return (own + 1 + draw % (len(self) - 1)) % len(self)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Samples to go through, and the pool of starts for them."""
+
+    samples: Iterator[Sample]
+    pool: Pool
+
+
+def gather(
+    source: Source, head: Head, samples: Iterable[Sample], limit: int | None, budget: float, seed: int
+) -> Gathered:
+    """Fill a pool from a source, within `budget` bytes of pixels.
+
+    Where everything fits, the pool is the whole set. Where it does not, a source that can be read again is sampled
+    in a first pass; from a pipe, the pool is a sample of what has been read so far.
+
+    Parameters
+    ----------
+    head : of the source, with shape
+    samples : the first pass over the source
+    """
+    check, pool, kept = SampleChecker(head), None, []
+    stream = islice(iter(samples), limit)
+    for sample in stream:
+        pixels = check(sample)[0]
+        pool = pool or Pool(max(int(budget // pixels.nbytes), 2), seed)
+        pool.offer(sample.key, pixels)
+        if not source.repeatable:
+            kept.append(sample)
+            if pool.offered == pool.capacity:
+                break
+    if source.repeatable:
+        return Gathered(islice(iter(source.open()), limit), pool)
+    return Gathered(itertools.chain(kept, _offered(stream, pool, check)), pool)
+
+
+def _offered(samples: Iterable[Sample], pool: Pool, check: SampleChecker) -> Iterator[Sample]:
+    for sample in samples:
+        pool.offer(sample.key, check(sample)[0])
+        yield sample
