@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from advtool import device as devices
+from advtool import distributed
 from advtool.cli import console, output, trials
 from advtool.cli.report import show
 from advtool.cli.reporter import Reporter
@@ -54,6 +55,7 @@ def train(wishes: Wishes, place: Place) -> None:
         places = trials.destinations(place.out, seeds, place.force, place.resume)
     else:
         places = [_destination(source, wishes, place)]
+    _check_processes(source, places, place)
     curves = _curves(source, place)
     run = TrainingRun(source, wishes, device, _init(place), curves)
     if not source.repeatable:
@@ -70,6 +72,12 @@ def train(wishes: Wishes, place: Place) -> None:
     def complete(run: TrainingRun, destination: output.Destination | None) -> dict:
         return _complete(run, destination, place, reason, test_images)
 
+    with distributed.joined(device.type == "cuda"):
+        _train(run, seeds, places, place, complete)
+
+
+def _train(run: TrainingRun, seeds: range, places: list, place: Place, complete: Callable) -> None:
+    """Train once, or once a seed, and report."""
     if place.trials:
         trials.train_trials(run, seeds, places, complete, output.wants_json(place.json))
         return
@@ -78,6 +86,8 @@ def train(wishes: Wishes, place: Place) -> None:
         console.say(f"{destination.name} is complete, nothing to resume")
         return
     metrics = complete(run, destination)
+    if not distributed.processes().is_first:
+        return
     if place.plot:
         plots.plot_history(Path(place.plot), run.source.name, run.history)
     _report(run, destination, metrics, place.json)
@@ -99,17 +109,33 @@ def _complete(
         console.say(f"{destination.name} is complete")
         return metrics
     _announce(run, reason, start)
+    is_first = distributed.processes().is_first
     try:
         with Reporter(run.config.epochs, run.data.n) as reporter:
-            run.fit(reporter, state_file.write, start)
+            run.fit(reporter, state_file.write if is_first else lambda state: None, start)
     except KeyboardInterrupt:
-        _keep_last_epoch(run, destination)
+        if is_first:
+            _keep_last_epoch(run, destination)
         raise
+    if not is_first:
+        distributed.barrier()
+        return {}
     metrics = _test(run, place, test_images)
     if destination:
         destination.write(run.to_bytes(metrics))
     state_file.remove()
+    distributed.barrier()
     return metrics
+
+
+def _check_processes(source: Source, places: list[output.Destination | None], place: Place) -> None:
+    """Several processes share the work on files, each reading them; a stream can be read or written by one only."""
+    if distributed.processes().world == 1:
+        return
+    if not source.repeatable or place.init == "-" or "-" in place.eval_data:
+        raise UsageError("several processes read images and checkpoints from files, not from stdin: --data SOURCE")
+    if any(destination and destination.path is None for destination in places):
+        raise UsageError("several processes write one checkpoint to a file: -o FILE")
 
 
 def _check_plot(place: Place) -> None:

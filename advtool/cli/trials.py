@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from advtool.cli import console, output
+from advtool.distributed import processes
 from advtool.errors import UsageError
 from advtool.evaluation.statistics import spread
 from advtool.io.atomic import is_special
@@ -45,6 +46,8 @@ def train_trials(
         last = run.history[-1] if run.history else {}
         named = {"checkpoint": {"path": place.name}} if place else {}
         trials.append({"seed": seed, **named, "selected": run.selected, "training": last, **metrics})
+    if not processes().is_first:
+        return
     report = {"schema": 1, "command": "train", "trials": trials, **_summary(trials)}
     if as_json:
         output.print_json(report)

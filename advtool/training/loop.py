@@ -17,6 +17,7 @@ from advtool.training.average import Average
 from advtool.training.config import TrainConfig
 from advtool.training.objectives import Batch, Outcome, objective
 from advtool.training.overfitting import Guard
+from advtool.training.parallel import Share
 from advtool.training.schedule import factor
 from advtool.training.selection import chosen, is_over
 from advtool.training.state import State, optimizer_state, restore_optimizer, snapshot
@@ -39,10 +40,17 @@ class Tally:
         if adversarial is not None:
             self.adversarial = (self.adversarial or 0) + adversarial
 
+    def over(self, share: Share, device: torch.device) -> "Tally":
+        """The sums over all processes."""
+        counted = [self.clean is not None, self.adversarial is not None]
+        n, loss, clean, adversarial = share.total([self.n, self.loss, self.clean or 0, self.adversarial or 0], device)
+        return Tally(int(n), loss, int(clean) if counted[0] else None, int(adversarial) if counted[1] else None)
+
     def to_json(self) -> dict:
         """Mean loss and training accuracies, as fractions; without those that nobody counted."""
         hits = {"clean_accuracy": self.clean, "adversarial_accuracy": self.adversarial}
-        return {"loss": self.loss / self.n, **{name: hit / self.n for name, hit in hits.items() if hit is not None}}
+        n = max(self.n, 1)
+        return {"loss": self.loss / n, **{name: hit / n for name, hit in hits.items() if hit is not None}}
 
 
 class Observer(Protocol):
@@ -90,6 +98,7 @@ class Trainer:
         self.objective = objective(self.model, self.config)
         self.average = Average(self.model, self.config.ema_decay) if self.config.ema_decay else None
         self.guard = Guard(self.config) if self.config.objective == "fast" and self.config.attacks else None
+        self.share = Share.mine()
         self._kept: dict[str, Tensor] = {}
 
     def run(self, start: State | None = None) -> list[dict]:
@@ -123,18 +132,23 @@ class Trainer:
             x = augment(x, ids, keyed.derive(seed, "augment"), self.config.augment)
             if self.guard:
                 self.guard.see(step == 0, x, y, ids)
+            rows = len(x)
+            x, y, ids = self.share.of(x, y, ids)
             for replay in range(self.objective.replays):
                 progress = self._set_rate(epoch, step, replay)
                 outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress)))
-                loss = self._descend(outcome)
-            tally.add(len(x), loss, outcome.clean, outcome.adversarial)
+                loss = self._descend(outcome, len(x), rows)
+            if self.share.counts(rows):
+                tally.add(len(x), loss, outcome.clean, outcome.adversarial)
             self.observer.batch(epoch + 1, tally)
-        return tally
+        self.share.average_buffers(self.model.net)
+        return tally.over(self.share, y.device)
 
-    def _descend(self, outcome: Outcome) -> float:
-        """One optimiser step; returns the loss before it."""
+    def _descend(self, outcome: Outcome, mine: int, rows: int) -> float:
+        """One optimiser step; returns the loss before it, on the `mine` of a batch's `rows` that were here."""
         self.optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()
+        self.share.average_gradients(self.model.parameters(), mine, rows)
         self.optimizer.step()
         self.objective.stepped()
         if self.average:

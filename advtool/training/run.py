@@ -23,6 +23,7 @@ from advtool.training import schedule, selection
 from advtool.training.config import OPTIMIZERS, TrainConfig
 from advtool.training.curves import Curves
 from advtool.training.loop import Observer, Trainer
+from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
 from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
 from advtool.training.state import State, check_same
@@ -169,6 +170,7 @@ class TrainingRun:
         self.curves.check(self.model.spec)
         if self.wishes.compile:
             self.model.compile()
+        self.model.net = synchronized(self.model.net, self.device)
         batches = self.data.batches(self.config.batch_size, self.config.seed, self.device, self.wishes.workers)
 
         def keep(state: State) -> None:
