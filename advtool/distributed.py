@@ -52,3 +52,15 @@ def barrier() -> None:
         import torch.distributed
 
         torch.distributed.barrier()
+
+
+def gathered(part: object) -> list:
+    """What each process has, in the order of their numbers."""
+    world = processes().world
+    if world == 1:
+        return [part]
+    import torch.distributed
+
+    parts = [None] * world
+    torch.distributed.all_gather_object(parts, part)
+    return parts

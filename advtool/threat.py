@@ -1,9 +1,12 @@
 """Threat models: which perturbations an adversary may make, and how hard PGD looks for them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 NORMS = ("l2", "linf")
 TRAINING_STEPS = 7
+ONE_STEP = {"fast": (1.25, True), "free": (1.0, False)}
+"""Objectives that train on one step at a time: its length in units of eps, and whether it starts at random."""
+
 EVALUATION_STEPS = 50
 
 
@@ -36,11 +39,17 @@ class Threat:
         steps: int | None = None,
         step_size: float | None = None,
         random_start: bool | None = None,
+        objective: str = "pgd",
     ) -> "Threat":
         """The adversary of adversarial training: 7 steps of eps/5, from the image (l2) or at random (linf).
 
-        The l2 defaults are those of Ilyas et al. 2019, appendix C.
+        The l2 defaults are those of Ilyas et al. 2019, appendix C. Objectives of `ONE_STEP` have one step by default.
         """
+        if objective in ONE_STEP:
+            length, at_random = ONE_STEP[objective]
+            size = length * eps if step_size is None else step_size
+            at_random = at_random if random_start is None else random_start
+            return cls(norm, eps, 1 if steps is None else steps, size, at_random)
         return cls(
             norm,
             eps,
@@ -69,6 +78,10 @@ class Threat:
             norm == "linf" if random_start is None else random_start,
             restarts,
         )
+
+    def scaled(self, scale: float) -> "Threat":
+        """The same adversary with its radius and its steps times `scale`."""
+        return replace(self, eps=scale * self.eps, step_size=scale * self.step_size)
 
     def to_json(self) -> dict:
         return asdict(self)

@@ -28,9 +28,11 @@ _advtool() {
     "theory mle:--convention") COMPREPLY=($(compgen -W "nll paper" -- "$word")); return ;;
     "train:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "train:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
+    "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast free" -- "$word")); return ;;
     "train:--optimizer") COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
     "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle" -- "$word")); return ;;
     "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip" -- "$word")); return ;;
+    "train:--select") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
   esac
   case "$command" in
     "attack") words="--ckpt --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force --resume -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
@@ -43,7 +45,7 @@ _advtool() {
     "theory mixture") words="--case --theta --w --sigma --eps --norm --dim --theta-squared --free --lam --bias --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
     "theory mle") words="--variances --dim --eps --mu --penalty --convention --residual --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
     "theory tradeoff") words="--dim --eta --p --eps --train-eps --lam --t --all-linear --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
-    "train") words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "train") words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --ema --no-ema --ema-decay --val --select --trials --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac
   if [[ "$word" == -* ]]; then

@@ -42,6 +42,12 @@ def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     return targeted_margin(logits, labels, targets) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
 
 
+def kl(reference: Tensor, logits: Tensor) -> Tensor:
+    """Kullback–Leibler divergence of softmax(logits) from softmax(reference), in nats."""
+    log_p = reference.log_softmax(1)
+    return (log_p.exp() * (log_p - logits.log_softmax(1))).sum(1)
+
+
 def targeted_margin(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """The target's logit minus the label's."""
     return logits.gather(1, targets[:, None])[:, 0] - logits.gather(1, labels[:, None])[:, 0]

@@ -76,30 +76,35 @@ def ascend(
     allowed: Callable[[Tensor], Tensor] | None = None,
     amp: bool = False,
     strongest: Strongest | None = None,
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
 ) -> Tensor:
     """The steps of one run of `pgd` from `adversarial`, which returns the last iterate and shows all to `strongest`.
 
     The model must be in eval mode and its parameters frozen already.
+
+    Parameters
+    ----------
+    loss : what is maximised: takes logits N×K and labels N, returns N
     """
     ball = BALLS[threat.norm]
 
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:
         logits = logits_of(model, x, amp)
-        loss, success = cross_entropy(logits, labels), fooled(logits, labels, targeted)
+        value, success = loss(logits, labels), fooled(logits, labels, targeted)
         if strongest and amp:
             success = confirmed(model, x.detach(), labels, success, targeted)
         if strongest and allowed:
             success &= allowed(x.detach())
-        return -loss if targeted else loss, success
+        return -value if targeted else value, success
 
     for _ in range(threat.steps if threat.eps > 0 else 0):
         adversarial.requires_grad_(True)
-        loss, success = objective(adversarial)
-        (gradient,) = torch.autograd.grad(loss.sum(), adversarial)
+        value, success = objective(adversarial)
+        (gradient,) = torch.autograd.grad(value.sum(), adversarial)
         with torch.no_grad():
             adversarial = adversarial.detach()
             if strongest:
-                strongest.see(adversarial, loss.detach(), success)
+                strongest.see(adversarial, value.detach(), success)
             delta = ball.project(adversarial + threat.step_size * ball.step(gradient) - inputs, threat.eps)
             adversarial = (inputs + delta).clamp(0, 1)
     if strongest:

@@ -4,7 +4,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from advtool import device as devices
+from advtool import distributed
 from advtool.attacks.registry import Attack, Request, ensemble
 from advtool.cli import console, output
 from advtool.cli.checkpoints import check_fit, open_checkpoint
@@ -17,6 +20,7 @@ from advtool.evaluation.cascade import evaluate_ensemble
 from advtool.evaluation.curves import plateau, steps_curve
 from advtool.evaluation.evaluate import evaluate
 from advtool.evaluation.flags import red_flags
+from advtool.evaluation.merge import merged
 from advtool.evaluation.per_sample import PerSampleFile
 from advtool.evaluation.relative import relative_risk
 from advtool.evaluation.transfer import targeted_success
@@ -83,6 +87,8 @@ class Plan:
             raise UsageError("--base is for --attack pgd at one number of steps")
         if self.per_sample and len(self.checkpoints) > 1:
             raise UsageError("--per-sample takes one --ckpt")
+        if distributed.processes().world > 1 and (self.per_sample or self.search):
+            raise UsageError("--per-sample and --search-step-size are for one process")
         if self.plot:
             plots.check_path(self.plot)
             output.check_directory(Path(self.plot).parent)
@@ -110,11 +116,17 @@ def run(plan: Plan, as_json: bool, strict: bool, dry_run: bool) -> None:
         output.print_json({"schema": 1, "command": "eval", **resolved})
         return
     console.detail(f"device: {reason}")
+    if distributed.processes().world > 1 and not source.repeatable:
+        raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
     images = load(source, plan.limit)
     reports = []
-    for file, model in zip(files, models, strict=True):
-        check_fit(model, images.head, images.name, file)
-        reports.append(_evaluate(plan, attacks, file, model, base, images, settings))
+    with distributed.joined(device.type == "cuda"):
+        for file, model in zip(files, models, strict=True):
+            check_fit(model, images.head, images.name, file)
+            reports.append(_evaluate(plan, attacks, file, model, base, images, settings))
+        distributed.barrier()
+    if not distributed.processes().is_first:
+        return
     if plan.plot:
         plots.plot_accuracy(Path(plan.plot), reports)
     _print(reports, as_json)
@@ -134,33 +146,61 @@ def _evaluate(
 ) -> dict:
     """The report on one checkpoint."""
     started = time.perf_counter()
+    mine = _share(images)
     n, passes = len(images), 1 + len(plan.radii) * (len(plan.steps or (1,)) if plan.is_curve else 1)
-    with console.bar("evaluating", n * passes) as advance:
-        result = evaluate(model, images, _threats(plan), settings, advance, plan.lam)
-        if plan.is_curve:
-            result |= _curves(plan, model, images, settings, advance)
-        elif plan.is_ensemble:
-            result["adversarial"] = _ensembles(plan, attacks, file, model, images, settings, advance)
-        if base is not None:
-            for entry, threat in zip(result["adversarial"], _threats(plan), strict=True):
-                entry["risk"] = relative_risk(model, base, images, threat, plan.lam, settings)
-                entry["risk"]["base"] = plan.base
-    targeted = targeted_success(model, images, settings)
+    with console.bar("evaluating", len(mine) * passes) as advance:
+        parts = distributed.gathered(_measure(plan, attacks, file, model, base, mine, settings, advance))
+    result = merged(parts) if len(parts) > 1 else parts[0]
+    for entry in result["adversarial"]:
+        entry["risk"]["joint"] = entry["risk"]["classification"] + plan.lam * entry["risk"]["adversarial"]
+    if plan.is_curve and len(plan.steps or ()) > 1:
+        result["plateau"] = _plateaus(plan, result["adversarial"])
     seconds = time.perf_counter() - started
+    checks = plan.checks and distributed.processes().is_first
     report = {
         "schema": 1,
         "command": "eval",
         "checkpoint": {"path": file.path, "sha256": file.sha256, "arch": model.spec.arch},
         "data": {"source": images.name, "split": images.split, "n": n, "classes": images.head.num_classes},
         **result,
-        **({"targeted": targeted} if targeted else {}),
-        "flags": red_flags(model, images, result, attacks, settings) if plan.checks else [],
+        "flags": red_flags(model, images, result, attacks, settings) if checks else [],
         "seed": plan.seed,
         "device": str(settings.device),
         "seconds": round(seconds, 3),
         "images_per_second": round(n * passes / seconds, 1),
     }
     return report
+
+
+def _measure(
+    plan: Plan,
+    attacks: tuple[Attack, ...],
+    file: CheckpointFile,
+    model: Classifier,
+    base: Classifier | None,
+    images: Images,
+    settings: devices.Settings,
+    advance,
+) -> dict:
+    """Accuracies and risks on these images."""
+    result = evaluate(model, images, _threats(plan), settings, advance)
+    if plan.is_curve:
+        result["adversarial"] = _curves(plan, model, images, settings, advance)
+    elif plan.is_ensemble:
+        result["adversarial"] = _ensembles(plan, attacks, file, model, images, settings, advance)
+    if base is not None:
+        for entry, threat in zip(result["adversarial"], _threats(plan), strict=True):
+            entry["risk"] = {**relative_risk(model, base, images, threat, plan.lam, settings), "base": plan.base}
+    targeted = targeted_success(model, images, settings)
+    return result | ({"targeted": targeted} if targeted else {})
+
+
+def _share(images: Images) -> Images:
+    """This process's part of the images."""
+    here = distributed.processes()
+    if len(images) < here.world:
+        raise AdvtoolError(f"{images.name}: {len(images)} images for {here.world} processes")
+    return images if here.world == 1 else images.take(np.arange(here.rank, len(images), here.world))
 
 
 def _threats(plan: Plan) -> list[Threat]:
@@ -172,15 +212,16 @@ def _threats(plan: Plan) -> list[Threat]:
     return [Threat.evaluation(plan.norm, radius, *options) for radius in plan.radii]
 
 
-def _curves(plan: Plan, model: Classifier, images: Images, settings: devices.Settings, advance) -> dict:
-    entries, plateaus = [], []
-    for radius in plan.radii:
-        options = (plan.step_size, plan.search, plan.random_start, advance)
-        curve = steps_curve(model, images, plan.norm, radius, plan.steps or (50,), settings, *options)
-        entries += curve
-        if len(curve) > 1:
-            plateaus.append({"adv": plan.norm, "eps": radius, **plateau(curve)})
-    return {"adversarial": entries, **({"plateau": plateaus} if plateaus else {})}
+def _curves(plan: Plan, model: Classifier, images: Images, settings: devices.Settings, advance) -> list[dict]:
+    options = (plan.step_size, plan.search, plan.random_start, advance)
+    curves = [steps_curve(model, images, plan.norm, r, plan.steps or (50,), settings, *options) for r in plan.radii]
+    return [entry for curve in curves for entry in curve]
+
+
+def _plateaus(plan: Plan, entries: list[dict]) -> list[dict]:
+    """Whether the curve of each radius has come to its end."""
+    curves = {radius: [entry for entry in entries if entry["eps"] == radius] for radius in plan.radii}
+    return [{"adv": plan.norm, "eps": radius, **plateau(curve)} for radius, curve in curves.items()]
 
 
 def _ensembles(

@@ -35,7 +35,7 @@ class Reporter:
     def epoch(self, record: dict) -> None:
         self._in_epoch = 0
         now = time.perf_counter()
-        last = record["epoch"] == self._epochs
+        last = record["epoch"] == self._epochs or record.get("collapsed")
         if console.shows_bars() or not (last or now - self._last_line > self.SECONDS_BETWEEN_LINES):
             return
         self._last_line = now
@@ -44,7 +44,10 @@ class Reporter:
 
 
 def _describe(record: dict) -> str:
-    parts = [f"loss {record['loss']:.3f}", f"clean {100 * record['clean_accuracy']:.1f}%"]
-    if "adversarial_accuracy" in record:
-        parts.append(f"adversarial {100 * record['adversarial_accuracy']:.1f}%")
+    parts = [f"loss {record['loss']:.3f}"]
+    for where, found in (("", record), ("validation ", record.get("validation", {}))):
+        for name in ("clean", "adversarial"):
+            if f"{name}_accuracy" in found:
+                parts.append(f"{where}{name} {100 * found[f'{name}_accuracy']:.1f}%")
+    parts += [f"{name} {100 * value:.1f}%" for name, value in record.get("accuracy", {}).items()]
     return ", ".join(parts)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advtool.cli import console, options, parse
+from advtool.cli import console, objective_options, options, parse
 from advtool.errors import UsageError
 from advtool.threat import Threat
 
@@ -17,6 +17,13 @@ def train(
     steps: options.Steps = None,
     step_size: options.StepSize = None,
     random_start: options.RandomStart = None,
+    objective: objective_options.Objective = None,
+    lam: objective_options.Lam = None,
+    beta: objective_options.Beta = None,
+    replays: objective_options.Replays = None,
+    attack_correct_only: objective_options.AttackCorrectOnly = False,
+    eps_warmup: objective_options.EpsWarmup = None,
+    noise: objective_options.Noise = None,
     arch: Annotated[
         str | None,
         typer.Option("--arch", metavar="NAME", help="Architecture. Default: by image size, cnn-small to resnet50."),
@@ -99,6 +106,29 @@ def train(
             help="Per image, crops padded by 4. Default: none up to 28×28 pixels, else crop+flip (crop for svhn).",
         ),
     ] = None,
+    ema: objective_options.Ema = None,
+    ema_decay: objective_options.EmaDecay = None,
+    val: objective_options.Val = None,
+    select: objective_options.Select = None,
+    trials: objective_options.Trials = None,
+    eval_data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--eval-data",
+            metavar="[NAME=]SOURCE",
+            help="Record accuracy on these images (test split, where there is one) as training goes on; repeat it for"
+            " more sets. Default: none.",
+        ),
+    ] = None,
+    eval_every: Annotated[
+        int, typer.Option("--eval-every", metavar="N", min=1, help="Epochs from one such record to the next.")
+    ] = 1,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw accuracy against epochs as .png, .pdf or .svg. Default: off."
+        ),
+    ] = None,
     out: options.Out = None,
     force: options.Force = False,
     resume: Annotated[
@@ -146,14 +176,16 @@ def train(
 ) -> None:
     """Train a classifier, plainly or adversarially, and write its checkpoint.
 
-    Afterwards it is evaluated once on the test split, where there is one: clean, and under PGD of 50 steps.
+    Afterwards it is evaluated once on the test split, where there is one: clean, and under PGD of 50 steps. Which epoch
+    is kept never depends on that.
     """
     console.set_level(quiet, verbose)
     norm, radii = parse.threat_model(adv, eps)
     if len(radii) > 1:
         raise UsageError(f"--eps {eps}: training takes one radius")
     size = None if step_size is None else parse.number(step_size, "--step-size")
-    threat = Threat.training(norm, radii[0], steps, size, random_start) if norm else None
+    kind = objective or "pgd"
+    threat = Threat.training(norm, radii[0], steps, size, random_start, kind) if norm else None
     settings = {
         "optimizer": optimizer,
         "lr": lr,
@@ -165,6 +197,19 @@ def train(
         "label_smoothing": label_smoothing,
         "augment": augment,
         "batch_size": batch_size,
+        **objective_options.settings(
+            objective=objective,
+            lam=lam,
+            beta=beta,
+            replays=replays,
+            attack_correct_only=attack_correct_only,
+            noise=noise,
+            eps_warmup=eps_warmup,
+            ema=ema,
+            ema_decay=ema_decay,
+            val=val,
+            select=select,
+        ),
     }
     args = {"width": width, "hidden": parse.integers(hidden, "--hidden")}
     if width is not None and not 0 < width < float("inf"):
@@ -197,11 +242,15 @@ def train(
             data_root=data_root,
             download=download,
             init=init,
+            eval_data=tuple(eval_data or ()),
+            eval_every=eval_every,
+            plot=plot,
             device=device,
             out=out,
             force=force,
             resume=resume,
             test_limit=test_limit,
+            trials=trials,
             json=json,
             dry_run=dry_run,
         ),

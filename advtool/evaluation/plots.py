@@ -1,4 +1,4 @@
-"""Curves of robust accuracy as pictures."""
+"""Curves of accuracy as pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +51,53 @@ def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
-    with whole_file(path) as file:
+    _write(figure, path)
+
+
+def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
+    """Draw accuracy against epochs, as in Ilyas et al. 2019, Figure 10: on named sets, and on the training images.
+
+    Parameters
+    ----------
+    history : a record an epoch, as a checkpoint holds it
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for name, style in (("clean", "-"), ("adversarial", "--")):
+        points = [(record["epoch"], record[f"{name}_accuracy"]) for record in history if f"{name}_accuracy" in record]
+        if points:
+            _curve(axes, points, color="0.6", linestyle=style, marker=".", label=f"training, {name}")
+    names = dict.fromkeys(name for record in history for name in record.get("accuracy", {}))
+    for name in names:
+        points = [(r["epoch"], r["accuracy"][name]) for r in history if name in r.get("accuracy", {})]
+        _curve(axes, points, marker="o", markersize=3, label=_plain(name))
+    axes.set_title(f"training on {_plain(title)}", fontsize=10)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("accuracy (%)")
+    axes.set_ylim(0, 101)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    if history:
+        axes.legend()
+    _write(figure, path)
+
+
+def _curve(axes, points: Sequence[tuple[int, float]], **style) -> None:
+    axes.plot([epoch for epoch, _ in points], [100 * accuracy for _, accuracy in points], **style)
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not take for a formula."""
+    return text.replace("$", r"\$")
+
+
+def _write(figure, path: Path) -> None:
+    from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
         figure.savefig(file, format=path.suffix.lstrip("."), dpi=150, metadata=_undated(path))
 
 

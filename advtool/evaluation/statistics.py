@@ -1,6 +1,8 @@
 """Counts with their uncertainty."""
 
 import math
+import statistics
+from collections.abc import Sequence
 
 _Z95 = 1.959963984540054
 
@@ -23,3 +25,8 @@ def accuracy(correct: int, n: int) -> dict:
         "n": n,
         "ci95": [round(x, 6) for x in wilson(correct, n)],
     }
+
+
+def spread(values: Sequence[float]) -> dict:
+    """Mean and standard deviation (n − 1 in the denominator) of two or more numbers."""
+    return {"mean": statistics.fmean(values), "sd": statistics.stdev(values)}

@@ -1,4 +1,4 @@
-"""The training loop: standard training, and adversarial training by PGD (Madry et al. 2018)."""
+"""The training loop: an objective, an optimiser, and which weights are kept."""
 
 import math
 from collections.abc import Callable
@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from advtool import keyed
-from advtool.attacks import pgd
-from advtool.attacks.guard import untouched
 from advtool.data.augment import augment
 from advtool.data.batches import Batches
 from advtool.errors import AdvtoolError
 from advtool.models.classifier import Classifier
+from advtool.training.average import Average
 from advtool.training.config import TrainConfig
+from advtool.training.objectives import Batch, Outcome, objective
+from advtool.training.overfitting import Guard
+from advtool.training.parallel import Share
 from advtool.training.schedule import factor
-from advtool.training.state import State
+from advtool.training.selection import chosen, is_over
+from advtool.training.state import State, optimizer_state, restore_optimizer, snapshot
 
 
 @dataclass
@@ -27,22 +29,28 @@ class Tally:
 
     n: int = 0
     loss: float = 0.0
-    clean: int = 0
-    adversarial: int = 0
-    attacked: bool = False
+    clean: int | None = None
+    adversarial: int | None = None
 
-    def add(self, count: int, loss: float, clean: int, adversarial: int | None) -> None:
+    def add(self, count: int, loss: float, clean: int | None, adversarial: int | None) -> None:
         self.n += count
         self.loss += loss * count
-        self.clean += clean
+        if clean is not None:
+            self.clean = (self.clean or 0) + clean
         if adversarial is not None:
-            self.attacked = True
-            self.adversarial += adversarial
+            self.adversarial = (self.adversarial or 0) + adversarial
+
+    def over(self, share: Share, device: torch.device) -> "Tally":
+        """The sums over all processes."""
+        counted = [self.clean is not None, self.adversarial is not None]
+        n, loss, clean, adversarial = share.total([self.n, self.loss, self.clean or 0, self.adversarial or 0], device)
+        return Tally(int(n), loss, int(clean) if counted[0] else None, int(adversarial) if counted[1] else None)
 
     def to_json(self) -> dict:
-        """Mean loss and training accuracies, as fractions."""
-        record = {"loss": self.loss / self.n, "clean_accuracy": self.clean / self.n}
-        return record | ({"adversarial_accuracy": self.adversarial / self.n} if self.attacked else {})
+        """Mean loss and training accuracies, as fractions; without those that nobody counted."""
+        hits = {"clean_accuracy": self.clean, "adversarial_accuracy": self.adversarial}
+        n = max(self.n, 1)
+        return {"loss": self.loss / n, **{name: hit / n for name, hit in hits.items() if hit is not None}}
 
 
 class Observer(Protocol):
@@ -69,6 +77,9 @@ class Silent:
 class Trainer:
     """Trains a model in place.
 
+    `measure` is called after each epoch with the model as it would be kept (its weights' moving average, if there is
+    one), the number of the epoch and whether it is the last, and returns what to add to the epoch's record.
+
     Everything random in an epoch follows from the seed and the epoch's number, so a run that continues from a
     `State` takes the same steps as one that was never interrupted.
     """
@@ -77,72 +88,114 @@ class Trainer:
     batches: Batches
     config: TrainConfig
     observer: Observer | None = None
+    measure: Callable[[Classifier, int, bool], dict] = lambda model, epoch, last: {}
     save: Callable[[State], None] = lambda state: None
     history: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.observer = self.observer or Silent()
         self.optimizer = _optimizer(self.model, self.config)
+        self.objective = objective(self.model, self.config)
+        self.average = Average(self.model, self.config.ema_decay) if self.config.ema_decay else None
+        self.guard = Guard(self.config) if self.config.objective == "fast" and self.config.attacks else None
+        self.share = Share.mine()
+        self._kept: dict[str, Tensor] = {}
 
     def run(self, start: State | None = None) -> list[dict]:
-        """Train to the last epoch and return the history: a record an epoch."""
+        """Train to the last epoch, leave the weights that are kept in the model, and return a record an epoch."""
         if start:
-            start.restore(self.model, self.optimizer)
-            self.history = list(start.history)
-        for epoch in range(len(self.history), self.config.epochs):
+            self._restore(start)
+        while not is_over(self.history, self.config.epochs):
+            epoch = len(self.history)
             torch.manual_seed(keyed.derive(self.config.seed, "epoch", epoch) % 2**31)
-            tally = self._epoch(epoch)
-            record = {"epoch": epoch + 1, **tally.to_json()}
-            self.history.append(record)
-            self.save(State.of(self.model, self.optimizer, self.history))
-            self.observer.epoch(record)
+            self.history.append({"epoch": epoch + 1, **self._epoch(epoch).to_json(), **self._guarded()})
+            judged = self.average.model if self.average else self.model
+            last = is_over(self.history, self.config.epochs)
+            self.history[-1] |= self.measure(judged, epoch + 1, last)
+            if chosen(self.history, self.config.select) == epoch:
+                self._kept = snapshot(judged)
+            self.save(self._state())
+            self.observer.epoch(self.history[-1])
+        if self._kept:
+            self.model.net.load_state_dict(self._kept)
         self.model.eval()
         return self.history
+
+    def _guarded(self) -> dict:
+        return self.guard.check(self.model, self.history) if self.guard else {}
 
     def _epoch(self, epoch: int) -> Tally:
         tally = Tally()
         self.model.train()
+        seed = keyed.derive(self.config.seed, "batch", epoch)
         for step, (x, y, ids) in enumerate(self.batches.epoch(epoch)):
-            seed = keyed.derive(self.config.seed, "batch", epoch)
             x = augment(x, ids, keyed.derive(seed, "augment"), self.config.augment)
-            self._set_rate(epoch, step)
-            tally.add(len(x), *self._step(x, y, ids, seed))
+            if self.guard:
+                self.guard.see(step == 0, x, y, ids)
+            rows = len(x)
+            x, y, ids = self.share.of(x, y, ids)
+            for replay in range(self.objective.replays):
+                progress = self._set_rate(epoch, step, replay)
+                outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress)))
+                loss = self._descend(outcome, len(x), rows)
+            if self.share.counts(rows):
+                tally.add(len(x), loss, outcome.clean, outcome.adversarial)
             self.observer.batch(epoch + 1, tally)
-        return tally
+        self.share.average_buffers(self.model.net)
+        return tally.over(self.share, y.device)
 
-    def _step(self, x: Tensor, y: Tensor, ids: Tensor, seed: int) -> tuple[float, int, int | None]:
-        """One optimiser step: (loss, clean hits, adversarial hits or None)."""
-        threat = self.config.threat
-        clean_hits = None
-        if threat:
-            clean_hits = self._hits(x, y)
-            x = pgd(self.model, x, y, threat, keep="last", ids=ids, seed=seed, amp=self.config.amp)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.amp):
-            logits = self.model(x)
-        logits = logits.float()
-        loss = F.cross_entropy(logits, y, label_smoothing=self.config.label_smoothing)
+    def _descend(self, outcome: Outcome, mine: int, rows: int) -> float:
+        """One optimiser step; returns the loss before it, on the `mine` of a batch's `rows` that were here."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        outcome.loss.backward()
+        self.share.average_gradients(self.model.parameters(), mine, rows)
         self.optimizer.step()
-        value = loss.item()
+        self.objective.stepped()
+        if self.average:
+            self.average.update(self.model)
+        value = outcome.loss.item()
         if not math.isfinite(value):
             raise AdvtoolError("training diverged: the loss is not finite; try a lower --lr")
-        hits = int((logits.detach().argmax(1) == y).sum())
-        return (value, clean_hits, hits) if threat else (value, hits, None)
+        return value
 
-    @torch.no_grad()
-    def _hits(self, x: Tensor, y: Tensor) -> int:
-        with untouched(self.model), torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.amp):
-            return int((self.model(x).argmax(1) == y).sum())
+    def _threat(self, epochs: float):
+        """The adversary after so many epochs; its radius grows from 0 while it warms up."""
+        threat, warmup = self.config.threat, self.config.eps_warmup
+        return threat.scaled(epochs / warmup) if threat and epochs < warmup else threat
 
-    def _set_rate(self, epoch: int, step: int) -> None:
-        config = self.config
-        per_epoch = math.ceil(self.batches.n / config.batch_size) if self.batches.n else step + 1
-        total = config.epochs * per_epoch
+    def _set_rate(self, epoch: int, step: int, replay: int) -> float:
+        """Set the learning rate of this optimiser step; returns the number of epochs that will be done after it."""
+        config, replays = self.config, self.objective.replays
+        per_epoch = replays * (math.ceil(self.batches.n / config.batch_size) if self.batches.n else step + 1)
+        total, done = config.epochs * per_epoch, epoch * per_epoch + step * replays + replay
         drops = [drop / config.epochs for drop in config.lr_drops]
-        scale = factor(config.schedule, epoch * per_epoch + step, total, drops, config.lr_drop_factor)
+        scale = factor(config.schedule, done, total, drops, config.lr_drop_factor)
         for group in self.optimizer.param_groups:
             group["lr"] = config.lr * scale
+        return (done + 1) / per_epoch
+
+    def _state(self) -> State:
+        index = chosen(self.history, self.config.select)
+        kept_is_current = index == len(self.history) - 1 and not self.average
+        return State(
+            {
+                "model": snapshot(self.model),
+                "optimizer": optimizer_state(self.optimizer),
+                "objective": self.objective.state(),
+                "average": self.average.state() if self.average else {},
+                "kept": {} if kept_is_current else self._kept,
+            },
+            tuple(dict(record) for record in self.history),
+        )
+
+    def _restore(self, state: State) -> None:
+        self.history = [dict(record) for record in state.history]
+        self.model.net.load_state_dict(state.parts["model"])
+        restore_optimizer(self.optimizer, state.parts["optimizer"])
+        self.objective.restore(state.parts["objective"])
+        if self.average:
+            self.average.restore(state.parts["average"])
+        self._kept = dict(state.kept)
 
 
 def _optimizer(model: Classifier, config: TrainConfig) -> torch.optim.Optimizer:

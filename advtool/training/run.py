@@ -1,6 +1,7 @@
 """A training run from start to checkpoint, as ``advtool train`` does it; usable from Python as well."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -11,17 +12,21 @@ from advtool.data.arrays import Images
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
-from advtool.errors import UsageError, unknown
+from advtool.errors import AdvtoolError, unknown
 from advtool.evaluation.evaluate import Progress, evaluate
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import checkpoint, registry
 from advtool.models.classifier import Classifier
 from advtool.threat import Threat
-from advtool.training import schedule
-from advtool.training.config import OPTIMIZERS, TrainConfig, recipe
+from advtool.training import config as configuration
+from advtool.training import schedule, selection
+from advtool.training.config import OPTIMIZERS, TrainConfig
+from advtool.training.curves import Curves
 from advtool.training.loop import Observer, Trainer
-from advtool.training.setup import TrainingData, check_init, new_model, read_training_data
-from advtool.training.state import State
+from advtool.training.parallel import synchronized
+from advtool.training.selection import is_over
+from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
+from advtool.training.state import State, check_same
 
 UNMIRRORED = ("digits", "mnist", "kmnist", "svhn")
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": schedule.CHOICES, "augment": augment.CHOICES}
@@ -54,13 +59,14 @@ class Wishes:
     workers: int = 2
 
     def check(self) -> None:
-        """Raise UsageError for names that do not exist."""
+        """Raise UsageError for names that do not exist, and for settings that do not go together."""
         if self.arch is not None and self.arch not in registry.NAMES:
             raise unknown("architecture", self.arch, registry.NAMES)
         for name, choices in _CHOICES.items():
             value = self.settings.get(name)
             if value is not None and value not in choices:
                 raise unknown(f"--{name}", value, choices)
+        configuration.check(self.settings, self.threat)
 
 
 class TrainingRun:
@@ -71,6 +77,7 @@ class TrainingRun:
     source : of the training images
     device : to compute on
     init : checkpoint to start from; None for random weights
+    curves : sets of images to measure accuracy on as training goes on
 
     Examples
     --------
@@ -79,17 +86,37 @@ class TrainingRun:
     >>> metrics = run.test(load(resolve("digits", "test")))
     """
 
-    def __init__(self, source: Source, wishes: Wishes, device: torch.device, init: CheckpointFile | None = None):
+    def __init__(
+        self,
+        source: Source,
+        wishes: Wishes,
+        device: torch.device,
+        init: CheckpointFile | None = None,
+        curves: Curves | None = None,
+    ):
         wishes.check()
         self.source, self.wishes, self.device, self.init = source, wishes, device, init
+        self.curves = curves or Curves()
         self.history: list[dict] = []
         self.last_state: State | None = None
 
     @cached_property
-    def data(self) -> TrainingData:
-        """The training images."""
+    def _parts(self) -> tuple[TrainingData, Images | None]:
+        """(the images to train on, those held out for validation)."""
         budget = devices.memory_budget(self.device, self.wishes.max_memory)
-        return read_training_data(self.source, self.wishes.limit, budget)
+        data = read_training_data(self.source, self.wishes.limit, budget)
+        fraction = self.wishes.settings.get("val", 0)
+        return hold_out(data, fraction, budget) if fraction else (data, None)
+
+    @property
+    def data(self) -> TrainingData:
+        """The images to train on."""
+        return self._parts[0]
+
+    @property
+    def validation(self) -> Images | None:
+        """The images held out for validation."""
+        return self._parts[1]
 
     @cached_property
     def model(self) -> Classifier:
@@ -106,12 +133,17 @@ class TrainingRun:
         """Every training setting."""
         wishes = self.wishes
         mirrored = self.source.name not in UNMIRRORED
-        defaults = recipe(self.data.head.shape, wishes.epochs, mirrored, wishes.threat is not None)
-        settings = defaults | wishes.settings
-        if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
-            raise UsageError(f"--lr-drops {settings['lr_drops']}: later than the last of {settings['epochs']} epochs")
+        shape = self.data.head.shape
+        settings = configuration.resolve(wishes.settings, wishes.epochs, wishes.threat, shape, mirrored)
         amp = devices.use_amp(wishes.amp, self.device)
         return TrainConfig(**settings, threat=wishes.threat, seed=wishes.seed, amp=amp)
+
+    def with_seed(self, seed: int) -> "TrainingRun":
+        """The same run, of the same images, with another seed."""
+        wishes = replace(self.wishes, seed=seed)
+        other = TrainingRun(self.source, wishes, self.device, self.init, self.curves)
+        other.__dict__["_parts"] = self._parts
+        return other
 
     def resolved(self) -> dict:
         """The whole configuration: what the checkpoint and the state of the run record."""
@@ -123,18 +155,22 @@ class TrainingRun:
                 "source": self.source.name,
                 "split": self.data.images.split,
                 "n": self.data.n,
+                **({"validation": len(self.validation)} if self.validation else {}),
                 "classes": head.num_classes,
                 "history": list(head.history),
                 "streamed": self.data.streamed,
             },
+            **({"curves": self.curves.to_json()} if self.curves.sets else {}),
             "seed": self.config.seed,
             "device": str(self.device),
         }
 
     def fit(self, observer: Observer | None = None, save=lambda state: None, start: State | None = None) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
+        self.curves.check(self.model.spec)
         if self.wishes.compile:
             self.model.compile()
+        self.model.net = synchronized(self.model.net, self.device)
         batches = self.data.batches(self.config.batch_size, self.config.seed, self.device, self.wishes.workers)
 
         def keep(state: State) -> None:
@@ -143,16 +179,50 @@ class TrainingRun:
             save(state)
 
         self.last_state = start
-        self.history = Trainer(self.model, batches, self.config, observer, keep).run(start)
+        self.history = Trainer(self.model, batches, self.config, observer, self._measure, keep).run(start)
+
+    def _measure(self, model: Classifier, epoch: int, last: bool) -> dict:
+        settings = self._settings()
+        found = self.curves.measure(model, epoch, last, settings)
+        if self.validation:
+            found |= selection.validate(model, self.validation, self.config, settings)
+        return found
+
+    def _settings(self) -> Settings:
+        return Settings(self.device, seed=self.config.seed, amp=self.config.amp)
+
+    def take_over(self, file: CheckpointFile) -> dict:
+        """Instead of training, take history and metrics from the checkpoint of this very run; returns the metrics.
+
+        Raises
+        ------
+        AdvtoolError
+            if the checkpoint is not of this run, or of one that was interrupted
+        """
+        names = ("training", "data", "curves", "seed", "device")
+        now = {name: self.resolved().get(name) for name in names}
+        before = {name: file.meta.get(name) for name in names}
+        history = file.meta.get("history") or []
+        now["training"] |= {"epochs_done": len(history)}
+        check_same(before, json.loads(json.dumps(now)), file.path)
+        if not is_over(history, self.config.epochs):
+            raise AdvtoolError(f"{file.path}: holds an interrupted run whose .state is gone; -f starts anew")
+        self.history = history
+        return file.meta["metrics"]
 
     def rewind(self) -> None:
-        """Go back to the last whole epoch after an interruption."""
-        self.model.net.load_state_dict(self.last_state.model)
+        """Go back to what the last whole epoch would have kept, after an interruption."""
+        self.model.net.load_state_dict(self.last_state.kept)
         self.history = list(self.last_state.history)
+
+    @property
+    def selected(self) -> dict | None:
+        """Which epoch is kept, and why."""
+        return selection.explain(self.history, self.config)
 
     def test(self, images: Images, limit: int = 0, progress: Progress = lambda count: None) -> dict:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
-        settings = Settings(self.device, seed=self.config.seed, amp=self.config.amp)
+        settings = self._settings()
         result = evaluate(self.model, images, [], settings, progress)
         threat = self.config.threat
         if threat:
@@ -166,4 +236,5 @@ class TrainingRun:
         resolved = self.resolved()
         del resolved["model"]
         resolved["training"]["epochs_done"] = len(self.history)
-        return checkpoint.to_bytes(self.model, **resolved, history=self.history, metrics=metrics)
+        meta = {"history": self.history, "selected": self.selected, "metrics": metrics}
+        return checkpoint.to_bytes(self.model, **resolved, **meta)

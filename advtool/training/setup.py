@@ -1,12 +1,13 @@
 """From data and wishes to a model and batches."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from advtool import keyed
+from advtool.data import holdout
 from advtool.data.arrays import Images, TooLarge, complete, load
 from advtool.data.batches import Batches, MemoryBatches, StreamBatches
 from advtool.data.sources import Source
@@ -71,6 +72,26 @@ def read_training_data(source: Source, limit: int | None, budget: float) -> Trai
         start.split,
     )
     return TrainingData(source, images, n, True, limit)
+
+
+def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[TrainingData, Images]:
+    """(the images to train on, those held out for validation), which are read into memory.
+
+    Raises
+    ------
+    UsageError
+        if one of the two would be empty
+    AdvtoolError
+        if the images held out need more than `budget` bytes
+    """
+    if not data.streamed:
+        images, held_out = holdout.split(data.images, fraction)
+        return replace(data, images=images, n=len(images)), held_out
+    part, rest = (holdout.Part(data.source, fraction, held_out, data.limit) for held_out in (True, False))
+    count = sum(1 for _ in part.open())
+    holdout.check(count, data.n, fraction)
+    first = holdout.split(data.images, fraction)[0]
+    return replace(data, source=rest, images=first, n=data.n - count), load(part, max_bytes=budget)
 
 
 def new_model(images: Images, arch: str | None, args: dict, seed: int) -> Classifier:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,42 +15,30 @@ from advtool.io.atomic import whole_file
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.classifier import Classifier
 
-_MODEL, _OPTIMIZER = "model/", "optimizer/"
+PARTS = ("model", "optimizer", "objective", "average", "kept")
 
 
 @dataclass(frozen=True)
 class State:
-    """Weights, optimiser moments, and a record of each epoch that is done."""
+    """Everything that a run goes on from, and a record of each epoch that is done.
 
-    model: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
+    Attributes
+    ----------
+    parts : a dict of tensors for each of `PARTS`: the weights, the optimiser's moments, what the objective carries
+        from batch to batch, the weights' moving average, and the weights that are kept, if those are not the model's
+    """
+
+    parts: dict[str, dict[str, Tensor]]
     history: tuple[dict, ...]
 
-    @classmethod
-    def of(cls, model: Classifier, optimizer: torch.optim.Optimizer, history: Sequence[dict]) -> "State":
-        """A snapshot that later steps do not change."""
-        moments = {
-            f"{index}/{name}": value.detach().clone()
-            for index, entries in optimizer.state_dict()["state"].items()
-            for name, value in entries.items()
-            if isinstance(value, Tensor)
-        }
-        weights = {name: value.detach().clone() for name, value in model.net.state_dict().items()}
-        return cls(weights, moments, tuple(history))
-
-    def restore(self, model: Classifier, optimizer: torch.optim.Optimizer) -> None:
-        """Put the weights and moments back."""
-        model.net.load_state_dict(self.model)
-        entries: dict[int, dict[str, Tensor]] = {}
-        for key, value in self.optimizer.items():
-            index, name = key.split("/", 1)
-            entries.setdefault(int(index), {})[name] = value
-        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """The weights that a checkpoint made now would hold."""
+        return self.parts["kept"] or self.parts["model"]
 
     def to_bytes(self, run: dict) -> bytes:
         """Serialise together with `run`, which says what run this is the state of."""
-        tensors = {_MODEL + name: value for name, value in self.model.items()}
-        tensors |= {_OPTIMIZER + name: value for name, value in self.optimizer.items()}
+        tensors = {f"{part}/{name}": value for part in PARTS for name, value in self.parts[part].items()}
         return checkpoints.to_bytes(tensors, {"state": True, "run": run, "history": list(self.history)})
 
     @classmethod
@@ -65,12 +52,36 @@ class State:
         """
         if not file.meta.get("state"):
             raise AdvtoolError(f"{file.path}: not the state of a training run")
-        _same(file.meta["run"], run, file.path)
-        parts = (
-            {name.removeprefix(prefix): value for name, value in file.tensors.items() if name.startswith(prefix)}
-            for prefix in (_MODEL, _OPTIMIZER)
-        )
-        return cls(*parts, tuple(file.meta["history"]))
+        check_same(file.meta["run"], run, file.path)
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+        for name, value in file.tensors.items():
+            part, _, name_there = name.partition("/")
+            parts.setdefault(part, {})[name_there] = value
+        return cls(parts, tuple(file.meta["history"]))
+
+
+def snapshot(model: Classifier) -> dict[str, Tensor]:
+    """A copy of the weights that later steps do not change."""
+    return {name: value.detach().clone() for name, value in model.net.state_dict().items()}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """A copy of the moments, by parameter and name."""
+    return {
+        f"{index}/{name}": value.detach().clone()
+        for index, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
+    """Put the moments back."""
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, value in moments.items():
+        index, name = key.split("/", 1)
+        entries.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 class StateFile:
@@ -102,10 +113,11 @@ class StateFile:
                 self.path.unlink()
 
 
-def _same(before: dict, now: dict, path: str, prefix: str = "") -> None:
+def check_same(before: dict, now: dict, path: str, prefix: str = "") -> None:
+    """Raise AdvtoolError, naming the first setting that differs, unless a run is the one that `path` came from."""
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            _same(old, new, path, f"{prefix}{name}.")
+            check_same(old, new, path, f"{prefix}{name}.")
         elif old != new:
             raise AdvtoolError(f"{path}: was made with {prefix}{name} {old}, not {new}; resume with the same options")

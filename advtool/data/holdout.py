@@ -1,0 +1,79 @@
+"""A part of the training images held out, decided by each sample's key alone.
+
+So a sample is held out whatever the order, the sharding or the seed: runs with several seeds, and a run that starts
+from another's checkpoint, hold out the same ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from advtool import keyed
+from advtool.data.arrays import Images
+from advtool.data.sources import Reader, Source
+from advtool.errors import UsageError
+from advtool.io.head import Head
+from advtool.io.samples import Sample
+
+_SEED = keyed.derive(0, "validation")
+
+
+def is_held_out(keys: Sequence[str], fraction: float) -> np.ndarray:
+    """Whether each key is held out: bool, N; about `fraction` of them are."""
+    return (keyed.uniform((len(keys), 1), keyed.ids_of(keys), _SEED)[:, 0] < fraction).numpy()
+
+
+def split(images: Images, fraction: float) -> tuple[Images, Images]:
+    """(images to train on, images held out).
+
+    Raises
+    ------
+    UsageError
+        if one of them is empty
+    """
+    held_out = is_held_out(images.keys, fraction)
+    check(int(held_out.sum()), len(images), fraction)
+    return images.take(np.flatnonzero(~held_out)), images.take(np.flatnonzero(held_out))
+
+
+def check(held_out: int, n: int, fraction: float) -> None:
+    """Refuse a fraction that leaves nothing on one side."""
+    if not 0 < held_out < n:
+        raise UsageError(f"--val {fraction:g}: of {n:,} images {held_out:,} would be held out")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A source of which only the samples that are held out are read, or only the others.
+
+    Attributes
+    ----------
+    limit : read the first so many samples of the whole source
+    """
+
+    whole: Source
+    fraction: float
+    held_out: bool
+    limit: int | None = None
+
+    def __getattr__(self, name: str):
+        return getattr(self.whole, name)
+
+    def open(self) -> "_PartReader":
+        return _PartReader(self.whole.open(), self)
+
+
+class _PartReader:
+    def __init__(self, reader: Reader, part: Part):
+        self._reader, self._part = reader, part
+
+    @property
+    def head(self) -> Head:
+        return self._reader.head
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in islice(iter(self._reader), self._part.limit):
+            if is_held_out([sample.key], self._part.fraction)[0] == self._part.held_out:
+                yield sample

@@ -1,0 +1,77 @@
+"""Accuracy on named sets of images as training goes on (Ilyas et al. 2019, Figure 10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from advtool.data.arrays import Images
+from advtool.device import Settings
+from advtool.errors import AdvtoolError, UsageError
+from advtool.evaluation.evaluate import correct_clean
+from advtool.io.head import by
+from advtool.models.classifier import Classifier, ModelSpec
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Sets of images to measure accuracy on after every so many epochs, and after the last one.
+
+    They are watched only: nothing in training depends on them.
+
+    Attributes
+    ----------
+    sets : name → images
+    every : epochs between two measurements
+    """
+
+    sets: Mapping[str, Images] = field(default_factory=dict)
+    every: int = 1
+
+    def check(self, spec: ModelSpec) -> None:
+        """Refuse images that the model does not take, or that have classes which it does not know."""
+        for name, images in self.sets.items():
+            head = images.head
+            if head.shape != spec.shape:
+                raise AdvtoolError(f"--eval-data {name}: images are {by(head.shape)}, not {by(spec.shape)}")
+            if head.num_classes > len(spec.classes):
+                raise AdvtoolError(
+                    f"--eval-data {name}: {head.num_classes} classes, but training has {len(spec.classes)}"
+                )
+
+    def measure(self, model: Classifier, epoch: int, last: bool, settings: Settings) -> dict:
+        """``{"accuracy": {name: fraction}}`` after epoch number `epoch`, empty if it is not its turn."""
+        if not self.sets or (epoch % self.every and not last):
+            return {}
+        return {
+            "accuracy": {
+                name: float(correct_clean(model, images, settings, lambda count: None).double().mean())
+                for name, images in self.sets.items()
+            }
+        }
+
+    def to_json(self) -> dict:
+        """What is measured."""
+        described = {
+            name: {"source": images.name, "split": images.split, "n": len(images)} for name, images in self.sets.items()
+        }
+        return {"every": self.every, "sets": described}
+
+
+def named(specs: list[str], exists) -> dict[str, str]:
+    """Name → source of ``NAME=SOURCE`` specs; a spec without a name, or that `exists` as it is, is its own name.
+
+    Raises
+    ------
+    UsageError
+        if a name or a source is empty, or a name comes twice
+    """
+    found: dict[str, str] = {}
+    for spec in specs:
+        name, separator, source = spec.partition("=")
+        if not separator or exists(spec):
+            name = source = spec
+        if not name.strip() or not source:
+            raise UsageError(f"--eval-data {spec}: must be SOURCE or NAME=SOURCE")
+        if name in found:
+            raise UsageError(f"--eval-data: two sets are called '{name}'; name them with NAME=SOURCE")
+        found[name] = source
+    return found

@@ -1,0 +1,77 @@
+"""What an objective is given, what it returns, and what all of them need."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from advtool.attacks.guard import untouched
+from advtool.models.classifier import Classifier
+from advtool.threat import Threat
+from advtool.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images N×C×H×W in [0, 1], labels N, what each image's randomness is keyed by, and the adversary of this step."""
+
+    x: Tensor
+    y: Tensor
+    ids: Tensor
+    seed: int
+    threat: Threat | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The loss to minimise, a scalar with its graph, and how many images were right: None where that is not known."""
+
+    loss: Tensor
+    clean: int | None = None
+    adversarial: int | None = None
+
+
+class Objective:
+    """The loss of a batch.
+
+    The trainer calls `outcome`, goes one step down its gradient, calls `stepped`, and does so `replays` times a batch.
+    """
+
+    replays = 1
+
+    def __init__(self, model: Classifier, config: TrainConfig):
+        self.model, self.config = model, config
+
+    def outcome(self, batch: Batch) -> Outcome:
+        raise NotImplementedError
+
+    def stepped(self) -> None:
+        """The optimiser has taken its step; gradients are still there."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What is carried from batch to batch."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put `state` back."""
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits in train mode, float32."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.amp):
+            return self.model(x).float()
+
+    def cross_entropy(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy with the label smoothing asked for."""
+        return F.cross_entropy(logits, y, label_smoothing=self.config.label_smoothing)
+
+    @torch.no_grad()
+    def correct(self, x: Tensor, y: Tensor) -> Tensor:
+        """Which images are classified correctly in eval mode: bool, N."""
+        with untouched(self.model):
+            return self.logits(x).argmax(1) == y
+
+
+def hits(logits: Tensor, y: Tensor) -> int:
+    """How many labels the logits give."""
+    return int((logits.detach().argmax(1) == y).sum())

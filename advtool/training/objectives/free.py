@@ -1,0 +1,44 @@
+"""Free adversarial training (Shafahi et al. 2019, https://arxiv.org/abs/1904.12843, algorithm 1)."""
+
+import torch
+from torch import Tensor
+
+from advtool.attacks.ball import BALLS
+from advtool.models.classifier import Classifier
+from advtool.threat import Threat
+from advtool.training.config import TrainConfig
+from advtool.training.objectives.base import Batch, Objective, Outcome, hits
+
+
+class Free(Objective):
+    """Each batch is replayed m times; one backward pass gives the gradients of both the weights and δ.
+
+    δ goes up its gradient by the step size, eps by default, and is carried over to the next batch.
+    """
+
+    def __init__(self, model: Classifier, config: TrainConfig):
+        super().__init__(model, config)
+        self.replays = config.replays
+        parameter = next(model.parameters())
+        shape = (config.batch_size, *model.spec.shape)
+        self._delta = torch.zeros(shape, device=parameter.device)
+        self._used: Tensor | None = None
+        self._threat: Threat | None = None
+
+    def outcome(self, batch: Batch) -> Outcome:
+        self._threat = batch.threat
+        self._used = self._delta[: len(batch.x)].clone().requires_grad_()
+        logits = self.logits((batch.x + self._used).clamp(0, 1))
+        return Outcome(self.cross_entropy(logits, batch.y), adversarial=hits(logits, batch.y))
+
+    @torch.no_grad()
+    def stepped(self) -> None:
+        ball, used, threat = BALLS[self._threat.norm], self._used, self._threat
+        moved = used + threat.step_size * ball.step(used.grad)
+        self._delta[: len(used)] = ball.project(moved, threat.eps)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"delta": self._delta.clone()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self._delta.copy_(state["delta"])

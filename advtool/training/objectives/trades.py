@@ -1,0 +1,34 @@
+"""TRADES (Zhang et al. 2019, https://arxiv.org/abs/1901.08573, equation 5 and algorithm 1)."""
+
+from torch import Tensor
+
+from advtool import keyed
+from advtool.attacks.ball import BALLS, contain
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.losses import kl
+from advtool.attacks.pgd import ascend
+from advtool.training.objectives.base import Batch, Objective, Outcome, hits
+
+START_DEVIATION = 0.001
+
+
+class Trades(Objective):
+    """ℓ(x) + β·KL(p(x) ‖ p(x+δ)), δ maximising the divergence; it is 0 at δ = 0, so PGD starts at 0.001·N(0, I)."""
+
+    def outcome(self, batch: Batch) -> Outcome:
+        x, y = batch.x, batch.y
+        attacked, right = self._attack(batch)
+        clean, adversarial = self.logits(x), self.logits(attacked)
+        loss = self.cross_entropy(clean, y) + self.config.beta * kl(clean, adversarial).mean()
+        return Outcome(loss, right, hits(adversarial, y))
+
+    def _attack(self, batch: Batch) -> tuple[Tensor, int]:
+        """(x + δ, how many x are classified correctly in eval mode)."""
+        x, threat, amp = batch.x, batch.threat, self.config.amp
+        ball = BALLS[threat.norm]
+        noise = keyed.normal(x.shape, batch.ids, keyed.derive(batch.seed, "start"))
+        start = (x + ball.project(START_DEVIATION * noise, threat.eps)).clamp(0, 1)
+        with untouched(self.model):
+            clean = logits_of(self.model, x, amp).detach()
+            attacked = ascend(self.model, x, batch.y, start, threat, amp=amp, loss=lambda logits, y: kl(clean, logits))
+        return contain(ball, attacked, x, threat.eps), hits(clean, batch.y)

@@ -1,0 +1,48 @@
+"""The guard of training on one step against catastrophic overfitting (Wong et al. 2020, section 5.3)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from advtool import keyed
+from advtool.attacks import pgd
+from advtool.attacks.guard import logits_of, untouched
+from advtool.models.classifier import Classifier
+from advtool.threat import Threat
+from advtool.training.config import TrainConfig
+
+STEPS = 10
+IMAGES = 256
+LARGEST_FALL = 0.2
+
+
+class Guard:
+    """Attacks the first 256 training images of each epoch by PGD of 10 steps once the epoch is over.
+
+    A model that overfits to one step loses its robustness against several within a few batches: then the accuracy
+    falls by more than 20 points from one epoch to the next.
+    """
+
+    def __init__(self, config: TrainConfig):
+        threat = config.threat
+        self._threat = Threat.evaluation(threat.norm, threat.eps, STEPS)
+        self._config = config
+        self._images: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def see(self, epoch_begins: bool, x: Tensor, y: Tensor, ids: Tensor) -> None:
+        """Be shown a batch; the first ones of an epoch are kept until `check`."""
+        if epoch_begins:
+            self._images = []
+        if sum(len(labels) for _, labels, _ in self._images) < IMAGES:
+            self._images.append((x, y, ids))
+
+    def check(self, model: Classifier, history: Sequence[dict]) -> dict:
+        """``{"pgd_accuracy": …}`` for the epoch's record, with ``"collapsed": True`` if it fell too far."""
+        x, y, ids = (torch.cat(parts) for parts in zip(*self._images, strict=True))
+        amp, seed = self._config.amp, keyed.derive(self._config.seed, "guard", len(history))
+        attacked = pgd(model, x, y, self._threat, ids=ids, seed=seed, amp=amp)
+        with untouched(model), torch.no_grad():
+            accuracy = float((logits_of(model, attacked).argmax(1) == y).double().mean())
+        fell = bool(history) and accuracy < history[-1]["pgd_accuracy"] - LARGEST_FALL
+        return {"pgd_accuracy": accuracy, **({"collapsed": True} if fell else {})}

@@ -1,0 +1,183 @@
+"""Losses against plain implementations of the papers' formulas."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advtool.attacks import pgd
+from advtool.models.classifier import Classifier, ModelSpec
+from advtool.threat import Threat
+from advtool.training.config import TrainConfig, resolve
+from advtool.training.objectives import Batch, objective
+from advtool.training.objectives.mart import boosted_cross_entropy
+
+SHAPE, CLASSES = (1, 2, 2), 3
+
+
+def model() -> Classifier:
+    torch.manual_seed(0)
+    spec = ModelSpec("linear", tuple("abc"), SHAPE, (0.5,), (0.5,))
+    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(4, CLASSES)), spec)
+
+
+def config(objective: str = "pgd", norm: str = "linf", threat: Threat | None = None, **wanted) -> TrainConfig:
+    threat = threat or Threat.training(norm, 0.1, objective=objective)
+    wanted = {"objective": objective, "label_smoothing": 0.0, "batch_size": 6} | wanted
+    if objective == "mart":
+        del wanted["label_smoothing"]
+    return TrainConfig(**resolve(wanted, 1, threat, SHAPE, False), threat=threat)
+
+
+def batch(threat: Threat | None) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand((6, *SHAPE), generator=generator)
+    return Batch(x, torch.tensor([0, 1, 2, 0, 1, 2]), torch.arange(6), 7, threat)
+
+
+def probabilities(net: Classifier, x: Tensor) -> list[list[float]]:
+    """Softmax by hand, in float64."""
+    rows = net.double()(x.double()).tolist()
+    net.float()
+    return [[math.exp(z) / sum(math.exp(other) for other in row) for z in row] for row in rows]
+
+
+def mean(values) -> float:
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def divergence(p: list[float], q: list[float]) -> float:
+    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_trades_is_its_formula(norm):
+    net, settings = model(), config("trades", norm, beta=3.0)
+    this, kind = batch(settings.threat), objective(net, settings)
+    attacked, right = kind._attack(this)
+    p, q = probabilities(net, this.x), probabilities(net, attacked)
+    expected = mean(-math.log(row[y]) for row, y in zip(p, this.y, strict=True)) + 3 * mean(map(divergence, p, q))
+    outcome = kind.outcome(this)
+    assert outcome.loss.item() == pytest.approx(expected, rel=1e-5)
+    assert right == outcome.clean == sum(row.index(max(row)) == y for row, y in zip(p, this.y.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_trades_attack_raises_the_divergence_within_the_ball(norm):
+    net, settings = model(), config("trades", norm)
+    this = batch(settings.threat)
+    attacked, _ = objective(net, settings)._attack(this)
+    delta = (attacked - this.x).flatten(1)
+    size = delta.norm(dim=1) if norm == "l2" else delta.abs().amax(1)
+    assert (size <= 0.1 + 1e-6).all() and size.max() > 0.09 and attacked.min() >= 0 and attacked.max() <= 1
+    p = probabilities(net, this.x)
+    found = mean(map(divergence, p, probabilities(net, attacked)))
+    aimless = (this.x + (attacked - this.x).flip(0)).clamp(0, 1)
+    assert found > mean(map(divergence, p, probabilities(net, aimless)))
+
+
+def test_mart_is_its_formula():
+    net, settings = model(), config("mart", beta=2.0)
+    this = batch(settings.threat)
+    attacked = pgd(net, this.x, this.y, this.threat, keep="last", ids=this.ids, seed=this.seed)
+    total = 0.0
+    for p, q, y in zip(probabilities(net, this.x), probabilities(net, attacked), this.y.tolist(), strict=True):
+        rival = max(q[k] for k in range(CLASSES) if k != y)
+        total += -math.log(q[y]) - math.log(1 - rival) + 2 * divergence(p, q) * (1 - p[y])
+    outcome = objective(net, settings).outcome(this)
+    assert outcome.loss.item() == pytest.approx(total / 6, rel=1e-5)
+
+
+def test_boosted_cross_entropy_stays_finite_where_the_model_is_sure():
+    logits = torch.tensor([[200.0, -200.0, 0.0], [-200.0, 200.0, 0.0]], requires_grad=True)
+    loss = boosted_cross_entropy(logits, torch.tensor([0, 0]))
+    loss.sum().backward()
+    assert loss.isfinite().all() and logits.grad.isfinite().all()
+    assert loss.tolist() == pytest.approx([0, 600], abs=1e-4)
+
+
+def test_the_joint_objective_is_its_formula():
+    net, cross_entropy = model(), nn.CrossEntropyLoss()
+    settings = config(lam=2.5)
+    this = batch(settings.threat)
+    attacked = pgd(net, this.x, this.y, this.threat, keep="last", ids=this.ids, seed=this.seed)
+    adversarial, clean = cross_entropy(net(attacked), this.y), cross_entropy(net(this.x), this.y)
+    for lam, expected in ((0, clean), (1, adversarial), (2.5, 2.5 * adversarial - 1.5 * clean)):
+        outcome = objective(net, replace(settings, lam=lam)).outcome(this)
+        assert float(outcome.loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-6)
+
+
+def test_only_correct_images_are_attacked():
+    net, settings = model(), config(attack_correct_only=True)
+    this = batch(settings.threat)
+    right = net(this.x).argmax(1) == this.y
+    assert 0 < right.sum() < 6
+    attacked = pgd(net, this.x, this.y, this.threat, keep="last", ids=this.ids, seed=this.seed)
+    seen = torch.where(right.view(-1, 1, 1, 1), attacked, this.x)
+    expected = nn.functional.cross_entropy(net(seen), this.y)
+    outcome = objective(net, settings).outcome(this)
+    assert torch.equal(outcome.loss, expected) and outcome.clean == int(right.sum())
+
+
+def test_noise_has_the_deviation_asked_for_and_is_keyed_by_the_image():
+    seen = []
+    net = model()
+    net.net.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0] * 0.5 + 0.5))
+    x = torch.rand(4000, *SHAPE)
+    settings = TrainConfig(**resolve({"noise": 0.25}, 1, None, SHAPE, False), threat=None)
+    for ids in (torch.arange(4000), torch.arange(4000).flip(0)):
+        objective(net, settings).outcome(Batch(x, torch.zeros(4000, dtype=torch.long), ids, 3))
+    noise = seen[0] - x
+    assert float(noise.std()) == pytest.approx(0.25, rel=0.03) and abs(float(noise.mean())) < 0.01
+    assert seen[0].min() < 0 and seen[0].max() > 1
+    assert torch.allclose(noise, (seen[1] - x).flip(0), atol=1e-6)
+
+
+def test_fast_takes_one_step_of_five_quarters_eps_from_a_random_point():
+    threat = Threat.training("linf", 0.1, objective="fast")
+    assert (threat.steps, threat.step_size, threat.random_start) == (1, pytest.approx(0.125), True)
+    net, settings = model(), config("fast", threat=threat)
+    this = replace(batch(threat), x=torch.full((6, *SHAPE), 0.5))
+    start = pgd(net, this.x, this.y, replace(threat, steps=0), keep="last", ids=this.ids, seed=this.seed)
+    point = start.clone().requires_grad_()
+    nn.functional.cross_entropy(net(point), this.y, reduction="sum").backward()
+    delta = (start - 0.5 + 0.125 * point.grad.sign()).clamp(-0.1, 0.1)
+    outcome = objective(net, settings).outcome(this)
+    expected = nn.functional.cross_entropy(net(0.5 + delta), this.y)
+    assert float(outcome.loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    assert outcome.clean is None
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_free_replays_a_batch_and_carries_the_perturbation_over(norm):
+    net, by_hand, settings = model(), model(), config("free", norm, replays=3)
+    kind, rate, eps = objective(net, settings), 0.5, 0.1
+    assert kind.replays == 3
+    delta = torch.zeros(6, *SHAPE)
+    for x in (batch(None).x, 1 - batch(None).x):
+        this = replace(batch(settings.threat), x=x)
+        for _ in range(3):
+            net.zero_grad()
+            kind.outcome(this).loss.backward()
+            with torch.no_grad():
+                for parameter in net.parameters():
+                    parameter -= rate * parameter.grad
+            kind.stepped()
+            # algorithm 1, written out
+            point = delta.clone().requires_grad_()
+            loss = nn.functional.cross_entropy(by_hand((x + point).clamp(0, 1)), this.y)
+            gradients = torch.autograd.grad(loss, [point, *by_hand.parameters()])
+            with torch.no_grad():
+                for parameter, gradient in zip(by_hand.parameters(), gradients[1:], strict=True):
+                    parameter -= rate * gradient
+            if norm == "linf":
+                delta = (delta + eps * gradients[0].sign()).clamp(-eps, eps)
+            else:
+                delta = delta + eps * gradients[0] / gradients[0].flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+                delta = delta * (eps / delta.flatten(1).norm(dim=1).clamp_min(eps)).view(-1, 1, 1, 1)
+    assert torch.allclose(kind.state()["delta"], delta, atol=1e-5)
+    for ours, reference in zip(net.parameters(), by_hand.parameters(), strict=True):
+        assert torch.allclose(ours, reference, atol=1e-5)
