@@ -7,6 +7,8 @@
 #                        eps 0.1    99.1 / 59.4    99.5 / 96.7   97.8 / 10.4    98.7 / 90.2
 #                            0.2    99.1 / 0.06    99.1 / 95.2   97.8 / 0.00    98.7 / 81.6
 #                            0.3    99.1 / 0.00    99.0 / 93.0   97.8 / 0.00    97.1 / 48.1
+#
+# Obtained for the FC with N=10000 EPOCHS=3 STEPS=7 SIZE=0.02 TEST=1000, eps 0.1: 93.3 / 34.8 and 94.2 / 79.2.
 set -euo pipefail
 mnist=${MNIST:-mnist} dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT

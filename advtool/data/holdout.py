@@ -58,8 +58,21 @@ class Part:
     held_out: bool
     limit: int | None = None
 
-    def __getattr__(self, name: str):
-        return getattr(self.whole, name)
+    @property
+    def name(self) -> str:
+        return self.whole.name
+
+    @property
+    def split(self) -> str | None:
+        return self.whole.split
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return self.whole.splits
+
+    @property
+    def repeatable(self) -> bool:
+        return self.whole.repeatable
 
     def open(self) -> "_PartReader":
         return _PartReader(self.whole.open(), self)

@@ -37,7 +37,7 @@ def start(tmp_path):
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         if path.exists() or process.poll() is not None:
             break
         time.sleep(0.05)
