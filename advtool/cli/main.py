@@ -57,11 +57,12 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, evaluate, train
+    from advtool.cli import attack, data, evaluate, explain, train
 
     app.command("train")(train.train)
     app.command("attack")(attack.attack)
     app.command("eval")(evaluate.evaluate)
+    app.command("explain")(explain.explain)
     app.command("data")(data.data)
 
 
