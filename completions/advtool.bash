@@ -2,7 +2,7 @@
 _advtool() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack data eval train --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack data eval explain train --help --version" -- "$word"))
     return
   fi
   case "${COMP_WORDS[1]}:$previous" in
@@ -15,6 +15,9 @@ _advtool() {
     eval:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     eval:--adv) COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     eval:--loss) COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
+    explain:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    explain:--of) COMPREPLY=($(compgen -W "loss logit" -- "$word")); return ;;
+    explain:--adv) COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
     train:--split) COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     train:--adv) COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     train:--optimizer) COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
@@ -25,6 +28,7 @@ _advtool() {
     attack) words="--ckpt --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     data) words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
     eval) words="--ckpt --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    explain) words="--ckpt --data --split --method --of --baseline --variance --adv --eps --target --steps --step-size --points -n --limit --random --columns --names -o --out --shards -f --force --data-root --download --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
     train) words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac

@@ -116,7 +116,9 @@ def _figure(grid: Grid):
     note = _LINE + _GAP if grid.note else 0
     columns = max(len(cells) for _, cells in grid.rows)
     fitting = max(4, int((width + _GAP) / 6.5))
-    total_width = max(left + columns * (width + _GAP), _width(grid.note) + _GAP, 420 if scatter else 0) + _GAP
+    total_width = (
+        max(left + columns * (width + _GAP), _width(_printable(grid.note)) + _GAP, 420 if scatter else 0) + _GAP
+    )
     total_height = top + sum(height + below + _GAP for below in under) + scatter + note
     total_width, total_height = round(total_width), round(total_height)
     figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
@@ -176,11 +178,10 @@ def _reduced(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _width(text: str) -> int:
     """Pixels that one line of text takes."""
+    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
 
-    points = text_to_path.get_text_width_height_descent(text, FontProperties(size=_FONT), ismath=False)[0]
-    return round(points * DPI / 72)
+    return round(RendererAgg(1, 1, DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
 
 
 def _write(axes, x: float, y: float, text: str, across: str, along: str, longest: int | None = _LONGEST) -> None:
