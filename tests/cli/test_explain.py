@@ -115,6 +115,19 @@ def test_methods_side_by_side_on_adversarial_images_from_a_pipe(shell, tmp_path,
     assert report["data"]["source"] == "stdin" and (tmp_path / "grid.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.slow
+def test_robust_gradients_are_sparser_and_lie_on_the_edges(advtool, tmp_path, shared_data):
+    common = ["--data", shared_data / "mnist", "-n", "3000", "--epochs", "4", "--arch", "cnn", "--test-limit", "0", "-q"]
+    assert advtool("train", *common, "-o", "standard", timeout=600).returncode == 0
+    threat = ["--adv", "linf", "--eps", "0.1"]
+    assert advtool("train", *common, *threat, "-o", "robust", timeout=600).returncode == 0
+    options = ["--ckpt", "standard", "--ckpt", "robust", "--data", shared_data / "mnist", "-n", "300", "--json"]
+    report = json.loads(advtool("explain", *options).stdout)
+    for name in ("hoyer", "gini", "edge_alignment"):
+        difference = report["models"][1]["versus_first"][name]
+        assert difference["mean"] > 5 * difference["se"], name
+
+
 def test_large_eps_reports_what_the_model_says(explain, tmp_path, checkpoint):
     options = ["--ckpt", checkpoint, "--data", "digits", "--method", "large-eps", "-n", "20", "--eps", "1.2"]
     (report,) = explain(*options, "-o", "large.png")["models"]
