@@ -117,7 +117,19 @@ def test_methods_side_by_side_on_adversarial_images_from_a_pipe(shell, tmp_path,
 
 @pytest.mark.slow
 def test_robust_gradients_are_sparser_and_lie_on_the_edges(advtool, tmp_path, shared_data):
-    common = ["--data", shared_data / "mnist", "-n", "3000", "--epochs", "4", "--arch", "cnn", "--test-limit", "0", "-q"]
+    common = [
+        "--data",
+        shared_data / "mnist",
+        "-n",
+        "3000",
+        "--epochs",
+        "4",
+        "--arch",
+        "cnn",
+        "--test-limit",
+        "0",
+        "-q",
+    ]
     assert advtool("train", *common, "-o", "standard", timeout=600).returncode == 0
     threat = ["--adv", "linf", "--eps", "0.1"]
     assert advtool("train", *common, *threat, "-o", "robust", timeout=600).returncode == 0
