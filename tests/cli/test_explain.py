@@ -116,6 +116,7 @@ def test_methods_side_by_side_on_adversarial_images_from_a_pipe(shell, tmp_path,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_robust_gradients_are_sparser_and_lie_on_the_edges(advtool, tmp_path, shared_data):
     common = [
         "--data",
