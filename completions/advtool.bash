@@ -2,7 +2,7 @@
 _advtool() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words command="${COMP_WORDS[1]}"
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack data distill eval relabel theory train --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack data distill eval explain relabel theory train --help --version" -- "$word"))
     return
   fi
   case "$command" in
@@ -22,6 +22,9 @@ _advtool() {
     "eval:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "eval:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     "eval:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
+    "explain:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "explain:--of") COMPREPLY=($(compgen -W "loss logit" -- "$word")); return ;;
+    "explain:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
     "relabel:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "theory gaussian:--noise-kind") COMPREPLY=($(compgen -W "sd variance covariance" -- "$word")); return ;;
     "theory mixture:--case") COMPREPLY=($(compgen -W "mixture corollary2 corollary3 corollary4 squares theorem7" -- "$word")); return ;;
@@ -39,6 +42,7 @@ _advtool() {
     "data") words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "distill") words="--robust --ckpt --data --split --from --steps --step-size --tol --layer --shard-size -o --out -f --force --resume -n --limit --data-root --download --max-memory --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     "eval") words="--ckpt --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "explain") words="--ckpt --data --split --method --of --baseline --variance --adv --eps --target --steps --step-size --points -n --limit --random --columns --names -o --out --shards -f --force --data-root --download --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "relabel") words="--data --split --shift --random --exclude-true --map --keep --predict --classes --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device -q --quiet -v --verbose --dry-run -h --help" ;;
     "theory bernoulli") words="--dim --tau-max --tau --eps -n --mix --weights --table --seeds --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
     "theory gaussian") words="--sigma1 --sigma2 --dim --distance --norm --eps --ratio --eps-p --radius --noise --noise-kind --lam --delta --simulate --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;

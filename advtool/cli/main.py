@@ -57,13 +57,14 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, distill, evaluate, relabel, theory, train
+    from advtool.cli import attack, data, distill, evaluate, explain, relabel, theory, train
 
     app.command("train")(train.train)
     app.command("attack")(attack.attack)
     app.command("distill")(distill.distill)
     app.command("relabel")(relabel.relabel)
     app.command("eval")(evaluate.evaluate)
+    app.command("explain")(explain.explain)
     app.command("data")(data.data)
     theory.register(app, Group)
 

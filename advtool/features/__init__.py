@@ -1,1 +1,1 @@
-"""Datasets made from models: adversarial examples, and later robust and non-robust features."""
+"""What models look at: datasets made from models, attributions, large-eps pictures, and how to draw them."""

@@ -47,6 +47,15 @@ def test_reports_are_tables_at_a_terminal(terminal, checkpoint):
     assert '"schema": 1' in shown
 
 
+def test_explaining_at_a_terminal_names_the_file_and_shows_the_numbers(terminal, tmp_path, checkpoint):
+    shown, status = terminal("explain", "--ckpt", checkpoint, "-n", "3")
+    assert status == 0 and "wrote digits-test-gradient.png" in shown and "Hoyer" in shown and "PNG\r" not in shown
+    assert (tmp_path / "digits-test-gradient.png").read_bytes().startswith(b"\x89PNG")
+    for option in ("-o", "--shards"):
+        shown, status = terminal("explain", "--ckpt", checkpoint, option, "-")
+        assert status == 2 and "terminal" in shown and len(shown.splitlines()) == 1
+
+
 def test_data_at_a_terminal(terminal, tmp_path):
     shown, status = terminal("data", "--info")
     assert status == 0 and "1,437" in shown and "360" in shown

@@ -1,0 +1,141 @@
+"""What a model looks at: gradients in the pixels, plain, integrated and smoothed.
+
+Attributions are N×C×H×W like the images. They are of the loss, where positive means that more of the pixel raises the
+cross-entropy of the label, or of the label's logit, where positive means that it speaks for the label.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from advtool import keyed
+from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.losses import log_odds
+from advtool.errors import AdvtoolError
+
+QUANTITIES = ("loss", "logit")
+SMOOTHGRAD_COPIES = 50
+SMOOTHGRAD_VARIANCE = 0.25
+COMPLETE = 0.01
+_FIRST_STEPS, _LAST_STEPS = 64, 4096
+
+
+def gradient(model: nn.Module, inputs: Tensor, labels: Tensor, of: str = "loss") -> Tensor:
+    """Gradient of the cross-entropy of `labels`, or of their logits, in the pixels (Simonyan et al. 2014).
+
+    Parameters
+    ----------
+    model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
+    inputs : N×C×H×W
+    labels : N, int64
+    of : ``loss`` or ``logit``
+
+    Raises
+    ------
+    AdvtoolError
+        if a logit or a gradient is not finite
+    """
+    with untouched(model):
+        return _gradient(model, inputs, labels, of)
+
+
+def integrated_gradients(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    of: str = "logit",
+    *,
+    baseline: float = 0.0,
+    steps: int | None = None,
+) -> Tensor:
+    """Integrated gradients (Sundararajan et al. 2017, equation 1, https://arxiv.org/abs/1703.01365).
+
+    (x − x′) times the mean gradient on the straight line from x′ to x, by the midpoint rule.
+
+    Parameters
+    ----------
+    baseline : grey level of x′, on the [0, 1] pixel scale; 0 is black
+    steps : points on the line. By default 64, and four times as many, up to 4,096, for the images whose
+        `completeness_error` is more than 1%
+    """
+    with untouched(model):
+        if steps is not None:
+            return _integrated(model, inputs, labels, of, baseline, steps)
+        found = _integrated(model, inputs, labels, of, baseline, _FIRST_STEPS)
+        more = 4 * _FIRST_STEPS
+        while more <= _LAST_STEPS:
+            rows = (completeness_error(model, inputs, labels, found, of, baseline) > COMPLETE).nonzero()[:, 0]
+            if not len(rows):
+                break
+            found[rows] = _integrated(model, inputs[rows], labels[rows], of, baseline, more)
+            more *= 4
+        return found
+
+
+def smoothgrad(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    of: str = "logit",
+    *,
+    variance: float = SMOOTHGRAD_VARIANCE,
+    copies: int = SMOOTHGRAD_COPIES,
+    ids: Tensor | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """SmoothGrad (Smilkov et al. 2017, https://arxiv.org/abs/1706.03825): mean gradient over noisy copies of the image.
+
+    Parameters
+    ----------
+    variance : of the Gaussian noise, on the [0, 1] pixel scale; noisy pixels are not clipped. Suggala et al. 2019,
+        figure 6, has 0.25
+    copies : number of noisy copies
+    ids : N, int64; what the noise of each example is keyed by; its place in the batch by default
+    """
+    ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
+    total = torch.zeros_like(inputs)
+    with untouched(model):
+        for copy in range(copies):
+            total += _gradient(model, inputs + noise(inputs, variance, ids, seed, copy), labels, of)
+    return total / copies
+
+
+def noise(like: Tensor, variance: float, ids: Tensor, seed: int, copy: int) -> Tensor:
+    """The noise that `smoothgrad` adds in one copy."""
+    return (variance**0.5 * keyed.normal(like.shape, ids, keyed.derive(seed, "smoothgrad", copy))).to(like.dtype)
+
+
+@torch.no_grad()
+def completeness_error(
+    model: nn.Module, inputs: Tensor, labels: Tensor, attributions: Tensor, of: str = "logit", baseline: float = 0.0
+) -> Tensor:
+    """How far attributions are from summing to F(x) − F(x′), relative to that: N; 0 where both are 0, else inf."""
+    ends = [_quantity(logits_of(model, x), labels, of) for x in (inputs, torch.full_like(inputs, baseline))]
+    wanted = ends[0].double() - ends[1].double()
+    off = (attributions.double().flatten(1).sum(1) - wanted).abs()
+    return torch.where(off > 0, off / wanted.abs(), 0.0)
+
+
+def _integrated(model, inputs: Tensor, labels: Tensor, of: str, baseline: float, steps: int) -> Tensor:
+    total = torch.zeros_like(inputs)
+    for step in range(steps):
+        point = baseline + (step + 0.5) / steps * (inputs - baseline)
+        total += _gradient(model, point, labels, of)
+    return (inputs - baseline) * total / steps
+
+
+def _gradient(model: nn.Module, inputs: Tensor, labels: Tensor, of: str) -> Tensor:
+    x = inputs.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        (found,) = torch.autograd.grad(_quantity(logits_of(model, x), labels, of).sum(), x)
+    if not found.isfinite().all():
+        raise AdvtoolError("the model's gradient is not finite")
+    return found
+
+
+def _quantity(logits: Tensor, labels: Tensor, of: str) -> Tensor:
+    """What is attributed, N. The loss as the softplus of the log-odds: as `cross_entropy`, but its gradient keeps its
+    direction in float32 where the model is sure of the label."""
+    if of == "logit":
+        return logits.gather(1, labels[:, None])[:, 0]
+    return F.softplus(log_odds(logits, labels))
