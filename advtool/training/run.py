@@ -55,8 +55,8 @@ class Wishes:
 
     def check(self) -> None:
         """Raise UsageError for names that do not exist."""
-        if self.arch is not None and self.arch not in registry.NAMES:
-            raise unknown("architecture", self.arch, registry.NAMES)
+        if self.arch is not None:
+            registry.find(self.arch)
         for name, choices in _CHOICES.items():
             value = self.settings.get(name)
             if value is not None and value not in choices:

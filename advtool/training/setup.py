@@ -13,7 +13,7 @@ from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head, by
 from advtool.models.classifier import Classifier, ModelSpec
-from advtool.models.registry import build, default_arch
+from advtool.models.registry import build, check_runs, default_arch
 
 STATISTICS_IMAGES = 10_000
 
@@ -79,7 +79,9 @@ def new_model(images: Images, arch: str | None, args: dict, seed: int) -> Classi
     mean, std = channel_statistics(images.pixels)
     spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args)
     torch.manual_seed(keyed.derive(seed, "initialisation") % 2**31)
-    return build(spec)
+    model = build(spec)
+    check_runs(model)
+    return model
 
 
 def check_init(model: Classifier, images: Images, arch: str | None, args: dict) -> None:
