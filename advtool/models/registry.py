@@ -65,7 +65,12 @@ def build(spec: ModelSpec) -> Classifier:
     if spec.arch == "cnn" and min(spec.shape[1:]) < 4:
         raise UsageError("architecture cnn needs images of at least 4×4 pixels")
     model = Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last) if _is_wide(model) else model
+
+
+def _is_wide(model: nn.Module) -> bool:
+    """Whether channels last pay; backward on large images with fewer than 16 channels crashes in oneDNN with them."""
+    return all(module.out_channels >= 16 for module in model.modules() if isinstance(module, nn.Conv2d))
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ of 3×3 and stride 1, and no pooling after it.
 import re
 from collections.abc import Callable
 from functools import partial
+from types import MethodType
 
 from torch import nn
 
@@ -102,6 +103,8 @@ def unchanged(name: str, classes: int, shape: Shape) -> nn.Module:
     elif name.startswith("maxvit"):
         options = {"input_size": shape[1:]}
     net = _torchvision(name)(weights=None, num_classes=classes, **options)
+    if name.startswith("mnasnet"):  # its own method refuses plain dictionaries of tensors
+        net._load_from_state_dict = MethodType(nn.Module._load_from_state_dict, net)
     fit_first_convolution(net, shape[0])
     if _small(shape) and re.match("mobilenet|efficientnet|mnasnet", name):
         strided = [m for m in net.modules() if isinstance(m, nn.Conv2d) and m.stride != (1, 1)]
