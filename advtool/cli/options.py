@@ -135,3 +135,20 @@ Restarts = Annotated[
 Loss = Annotated[
     str | None, typer.Option("--loss", metavar="ce|dlr|margin", help="What --attack apgd maximises. Default: ce.")
 ]
+CkptArch = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        help="Architecture of a PyTorch (.pt) checkpoint. Default: none; a safetensors checkpoint says its own.",
+    ),
+]
+Normalize = Annotated[
+    str | None,
+    typer.Option(
+        "--normalize",
+        metavar="none|imagenet|MEANS/STDS",
+        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation a channel."
+        " Default: none.",
+    ),
+]

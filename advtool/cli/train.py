@@ -19,7 +19,12 @@ def train(
     random_start: options.RandomStart = None,
     arch: Annotated[
         str | None,
-        typer.Option("--arch", metavar="NAME", help="Architecture. Default: by image size, cnn-small to resnet50."),
+        typer.Option(
+            "--arch",
+            metavar="NAME",
+            help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any of torchvision's,"
+            " or timm:NAME. Default: by image size, cnn-small to resnet50.",
+        ),
     ] = None,
     width: Annotated[
         float | None,
@@ -29,10 +34,20 @@ def train(
         str | None,
         typer.Option("--hidden", metavar="N,…", help="Hidden sizes of the mlp. Default: 1024,1024."),
     ] = None,
+    top_pixels: Annotated[
+        int | None,
+        typer.Option(
+            "--top-pixels",
+            metavar="K",
+            min=1,
+            help="Let the model see only the K pixels that correlate most with the label. Default: all.",
+        ),
+    ] = None,
     init: Annotated[
         str | None,
         typer.Option("--init", metavar="FILE|-", help="Start from this checkpoint. Default: random weights."),
     ] = None,
+    normalize: options.Normalize = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -167,8 +182,8 @@ def train(
         "batch_size": batch_size,
     }
     args = {"width": width, "hidden": parse.integers(hidden, "--hidden")}
-    if width is not None and not 0 < width < float("inf"):
-        raise UsageError("--width must be positive")
+    if width is not None and not 0 < width <= 64:
+        raise UsageError("--width must be positive, and at most 64")
     if hidden is not None:
         args["hidden"] = list(args["hidden"])
 
@@ -179,6 +194,7 @@ def train(
     wishes = Wishes(
         arch=arch,
         arch_args={name: value for name, value in args.items() if value is not None},
+        top_pixels=top_pixels,
         epochs=epochs,
         settings={name: value for name, value in settings.items() if value is not None},
         threat=threat,
@@ -197,6 +213,7 @@ def train(
             data_root=data_root,
             download=download,
             init=init,
+            normalize=normalize,
             device=device,
             out=out,
             force=force,

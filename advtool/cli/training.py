@@ -5,12 +5,15 @@ from pathlib import Path
 
 from advtool import device as devices
 from advtool.cli import console, output
+from advtool.cli.conversion import convert
 from advtool.cli.report import show
 from advtool.cli.reporter import Reporter
 from advtool.data.arrays import load
 from advtool.data.sources import Source, resolve
 from advtool.errors import UsageError
-from advtool.io import checkpoints, streams
+from advtool.io import streams
+from advtool.io.checkpoints import CheckpointFile
+from advtool.models import importing
 from advtool.training.run import TrainingRun, Wishes
 from advtool.training.state import State, StateFile
 
@@ -24,6 +27,7 @@ class Place:
     data_root: Path | None
     download: bool
     init: str | None
+    normalize: str | None
     device: str
     out: str | None
     force: bool
@@ -38,9 +42,13 @@ def train(wishes: Wishes, place: Place) -> None:
     console.interruptible()
     wishes.check()
     device, reason = devices.choose(place.device)
+    init = _init(place, wishes)
+    if init and "imported" in init.meta and wishes.epochs == 0 and place.data is None:
+        stem = f"{Path(init.path).stem}-{wishes.arch}"
+        return convert(init, _destination(stem, place), place.dry_run, place.json)
     source = _source(place, place.split)
-    destination = _destination(source, wishes, place)
-    run = TrainingRun(source, wishes, device, _init(place))
+    destination = _destination(_stem(source, wishes), place)
+    run = TrainingRun(source, wishes, device, init)
     if not source.repeatable:
         console.say("reading images from stdin")
     if place.dry_run:
@@ -73,16 +81,15 @@ def _source(place: Place, split: str | None) -> Source:
     return resolve(data, split, data_root=place.data_root, download=place.download)
 
 
-def _destination(source: Source, wishes: Wishes, place: Place) -> output.Destination:
+def _stem(source: Source, wishes: Wishes) -> str:
+    """What to call the output, from data, architecture and threat."""
     threat = wishes.threat
     name = Path(source.name.rstrip("/")).name.split(".")[0]
-    stem = "-".join(
-        [
-            name,
-            *([wishes.arch] if wishes.arch else []),
-            *([threat.norm, f"{threat.eps:g}"] if threat else ["standard"]),
-        ]
-    )
+    against = [threat.norm, f"{threat.eps:g}"] if threat else ["standard"]
+    return "-".join([name, *([wishes.arch.replace(":", "-")] if wishes.arch else []), *against])
+
+
+def _destination(stem: str, place: Place) -> output.Destination:
     destination = output.destination(place.out, stem, ".safetensors", place.force, may_replace=place.resume)
     if place.json and destination.path is None:
         raise UsageError("--json: stdout carries the checkpoint; name a file for it with -o")
@@ -91,10 +98,11 @@ def _destination(source: Source, wishes: Wishes, place: Place) -> output.Destina
     return destination
 
 
-def _init(place: Place) -> checkpoints.CheckpointFile | None:
+def _init(place: Place, wishes: Wishes) -> CheckpointFile | None:
     if place.init is None:
         return None
-    return checkpoints.read(streams.stdin() if place.init == "-" else streams.open_path(place.init))
+    wanted = importing.Wanted(wishes.arch, wishes.arch_args, place.normalize)
+    return importing.read(streams.stdin() if place.init == "-" else streams.open_path(place.init), wanted)
 
 
 def _announce(run: TrainingRun, reason: str, start: State | None) -> None:

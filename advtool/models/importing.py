@@ -15,7 +15,7 @@ from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints, torch_files
 from advtool.io.checkpoints import CheckpointFile
 from advtool.io.streams import TORCH, Stream
-from advtool.models.classifier import ModelSpec
+from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.registry import build
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (3, 224, 224), (1, 8, 8))
@@ -86,11 +86,16 @@ def normaliser(text: str, channels: int) -> tuple[tuple[float, ...], tuple[float
     raise UsageError(f"--normalize {text}: must be none, imagenet (colour), or means/deviations such as {example}")
 
 
-def fit_shape(spec: ModelSpec, shape: tuple[int, int, int]) -> ModelSpec | None:
-    """The spec for images of another size; None if the network for these would have other weights."""
-    other = replace(spec, shape=tuple(shape))
-    same = shape[0] == spec.shape[0] and (layout := _layout(other)) is not None and layout == _layout(spec)
-    return other if same else None
+def refit(model: Classifier, shape: tuple[int, int, int]) -> bool:
+    """Make an imported model one for images of another size, where its weights fit that too; whether they do."""
+    other = replace(model.spec, shape=tuple(shape))
+    if shape[0] != model.spec.shape[0] or _layout(other) != _layout(model.spec):
+        return False
+    state = model.net.state_dict()
+    net = build(other).net
+    net.load_state_dict(state)
+    model.net, model.spec = net.to(model.mean.device).train(model.training), other
+    return True
 
 
 def _convert(tensors: dict[str, Tensor], wanted: Wanted, path: str, sha256: str) -> CheckpointFile:

@@ -34,6 +34,7 @@ class Wishes:
     Attributes
     ----------
     arch, arch_args : architecture and its arguments
+    top_pixels : let the model see only so many pixels, those most correlated with the label
     epochs : passes over the data
     settings : any fields of `TrainConfig` but epochs, threat, seed and amp
     threat : adversary to train against
@@ -43,6 +44,7 @@ class Wishes:
 
     arch: str | None = None
     arch_args: dict = field(default_factory=dict)
+    top_pixels: int | None = None
     epochs: int | None = None
     settings: dict = field(default_factory=dict)
     threat: Threat | None = None
@@ -96,9 +98,12 @@ class TrainingRun:
         """The model that is trained; at first with the weights that training starts from."""
         wishes = self.wishes
         if self.init is None:
-            return new_model(self.data.images, wishes.arch, wishes.arch_args, wishes.seed).to(self.device)
+            options = (wishes.arch, wishes.arch_args, wishes.seed, wishes.top_pixels)
+            return new_model(self.data.images, *options).to(self.device)
+        if wishes.top_pixels:
+            raise UsageError("--top-pixels chooses for a new model; one from --init sees what it did before")
         model = checkpoint.restore(self.init)
-        check_init(model, self.data.images, wishes.arch, wishes.arch_args)
+        check_init(model, self.data.images, wishes.arch, wishes.arch_args, "imported" in self.init.meta)
         return model.to(self.device)
 
     @cached_property

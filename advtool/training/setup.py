@@ -1,7 +1,7 @@
 """From data and wishes to a model and batches."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,10 +9,12 @@ import torch
 from advtool import keyed
 from advtool.data.arrays import Images, TooLarge, complete, load
 from advtool.data.batches import Batches, MemoryBatches, StreamBatches
+from advtool.data.correlation import most_correlated
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head, by
 from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.importing import refit
 from advtool.models.registry import build, check_runs, default_arch
 
 STATISTICS_IMAGES = 10_000
@@ -73,20 +75,33 @@ def read_training_data(source: Source, limit: int | None, budget: float) -> Trai
     return TrainingData(source, images, n, True, limit)
 
 
-def new_model(images: Images, arch: str | None, args: dict, seed: int) -> Classifier:
-    """A freshly initialised model for these images; its normalisation is their mean and deviation."""
+def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixels: int | None = None) -> Classifier:
+    """A freshly initialised model for these images; its normalisation is their mean and deviation.
+
+    With `top_pixels` it sees only so many pixels, those that correlate most with the label on these images.
+    """
     shape = images.head.shape
     mean, std = channel_statistics(images.pixels)
-    spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args)
+    pixels = most_correlated(images, top_pixels) if top_pixels else None
+    spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args, pixels)
     torch.manual_seed(keyed.derive(seed, "initialisation") % 2**31)
     model = build(spec)
     check_runs(model)
     return model
 
 
-def check_init(model: Classifier, images: Images, arch: str | None, args: dict) -> None:
-    """Refuse to continue from a model that the data or the options do not fit."""
-    spec, head = model.spec, images.head
+def check_init(model: Classifier, images: Images, arch: str | None, args: dict, imported: bool = False) -> None:
+    """Refuse to continue from a model that the data or the options do not fit.
+
+    An imported model, which knows neither the size of the images nor the names of the classes, takes the data's.
+    """
+    head = images.head
+    if imported:
+        if head.shape != model.spec.shape:
+            refit(model, head.shape)
+        if head.num_classes == len(model.spec.classes):
+            model.spec = replace(model.spec, classes=head.classes)
+    spec = model.spec
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
         raise UsageError(f"--init: the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}")
     if head.shape != spec.shape or head.num_classes != len(spec.classes):
