@@ -19,13 +19,13 @@ _advtool() {
     train:--adv) COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     train:--optimizer) COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
     train:--schedule) COMPREPLY=($(compgen -W "constant step cosine one-cycle" -- "$word")); return ;;
-    train:--augment) COMPREPLY=($(compgen -W "none crop flip crop+flip" -- "$word")); return ;;
+    train:--augment) COMPREPLY=($(compgen -W "none crop flip crop+flip rrc rrc+flip" -- "$word")); return ;;
   esac
   case "${COMP_WORDS[1]}" in
     attack) words="--ckpt --arch --normalize --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     data) words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
     eval) words="--ckpt --arch --normalize --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
-    train) words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --arch --width --hidden --top-pixels --init --normalize --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    train) words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --arch --width --hidden --top-pixels --init --normalize --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac
   if [[ "$word" == -* ]]; then

@@ -11,7 +11,8 @@ Data = Annotated[
         "--data",
         metavar="SOURCE",
         help="Images: '-' (stdin), a name (see 'advtool data --list'), a .tar or .tar.gz shard, a glob or brace"
-        " pattern, or a directory of shards or class folders. Default: stdin if it is a pipe or file, else digits.",
+        " pattern, an .npz archive, or a directory of shards or class folders. Default: stdin if it is a pipe or"
+        " file, else digits.",
     ),
 ]
 Split = Annotated[

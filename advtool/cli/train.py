@@ -22,7 +22,7 @@ def train(
         typer.Option(
             "--arch",
             metavar="NAME",
-            help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any of torchvision's,"
+            help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any in torchvision,"
             " or timm:NAME. Default: by image size, cnn-small to resnet50.",
         ),
     ] = None,
@@ -110,8 +110,20 @@ def train(
         str | None,
         typer.Option(
             "--augment",
-            metavar="none|crop|flip|crop+flip",
-            help="Per image, crops padded by 4. Default: none up to 28×28 pixels, else crop+flip (crop for svhn).",
+            metavar="none|crop|flip|crop+flip|rrc|rrc+flip",
+            help="Per image: crops padded by 4, or random-resized crops. Default: none up to 28×28 pixels, else"
+            " crop+flip, with --size rrc+flip (no flips for svhn and digits).",
+        ),
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PIXELS",
+            min=1,
+            max=4096,
+            help="Scale images of any size: by random-resized crops in training, to the centre square in the test."
+            " Default: as they are.",
         ),
     ] = None,
     out: options.Out = None,
@@ -195,6 +207,7 @@ def train(
         arch=arch,
         arch_args={name: value for name, value in args.items() if value is not None},
         top_pixels=top_pixels,
+        size=side,
         epochs=epochs,
         settings={name: value for name, value in settings.items() if value is not None},
         threat=threat,

@@ -131,7 +131,7 @@ def _test(run: TrainingRun, place: Place) -> dict:
     if "test" not in run.source.splits or run.data.images.split == "test":
         console.say("no test split here: the accuracies above are those on training images")
         return {}
-    images = load(_source(place, "test"))
+    images = load(_source(place, "test"), size=run.wishes.size)
     attacked = min(place.test_limit or len(images), len(images)) if run.config.threat else 0
     with console.bar("evaluating", len(images) + 2 * attacked) as advance:
         return run.test(images, place.test_limit, advance)

@@ -35,6 +35,7 @@ class Wishes:
     ----------
     arch, arch_args : architecture and its arguments
     top_pixels : let the model see only so many pixels, those most correlated with the label
+    size : side that images are scaled to, by random-resized crops unless `augment` says otherwise
     epochs : passes over the data
     settings : any fields of `TrainConfig` but epochs, threat, seed and amp
     threat : adversary to train against
@@ -45,6 +46,7 @@ class Wishes:
     arch: str | None = None
     arch_args: dict = field(default_factory=dict)
     top_pixels: int | None = None
+    size: int | None = None
     epochs: int | None = None
     settings: dict = field(default_factory=dict)
     threat: Threat | None = None
@@ -63,6 +65,13 @@ class Wishes:
             value = self.settings.get(name)
             if value is not None and value not in choices:
                 raise unknown(f"--{name}", value, choices)
+        if self.size is None and self.settings.get("augment") in augment.RESIZED_CROPS:
+            raise UsageError("--augment rrc: say the side of the crops with --size")
+
+    @property
+    def random_crop(self) -> bool:
+        """Whether images are scaled by random-resized crops."""
+        return self.size is not None and self.settings.get("augment", "rrc") in augment.RESIZED_CROPS
 
 
 class TrainingRun:
@@ -91,7 +100,7 @@ class TrainingRun:
     def data(self) -> TrainingData:
         """The training images."""
         budget = devices.memory_budget(self.device, self.wishes.max_memory)
-        return read_training_data(self.source, self.wishes.limit, budget)
+        return read_training_data(self.source, self.wishes.limit, budget, self.wishes.size, self.wishes.random_crop)
 
     @cached_property
     def model(self) -> Classifier:
@@ -112,6 +121,8 @@ class TrainingRun:
         wishes = self.wishes
         mirrored = self.source.name not in UNMIRRORED
         defaults = recipe(self.data.head.shape, wishes.epochs, mirrored, wishes.threat is not None)
+        if wishes.size:
+            defaults["augment"] = "rrc+flip" if mirrored else "rrc"
         settings = defaults | wishes.settings
         if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
             raise UsageError(f"--lr-drops {settings['lr_drops']}: later than the last of {settings['epochs']} epochs")
@@ -131,6 +142,7 @@ class TrainingRun:
                 "classes": head.num_classes,
                 "history": list(head.history),
                 "streamed": self.data.streamed,
+                **({"size": self.data.size} if self.data.size else {}),
             },
             "seed": self.config.seed,
             "device": str(self.device),

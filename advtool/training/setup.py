@@ -18,6 +18,7 @@ from advtool.models.importing import refit
 from advtool.models.registry import build, check_runs, default_arch
 
 STATISTICS_IMAGES = 10_000
+STATISTICS_RESIZED = 2_000
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,10 @@ class TrainingData:
 
     Attributes
     ----------
-    images : all of them; the first 10,000 if they are streamed
+    images : all of them; the first 10,000 if they are streamed, 2,000 if they are resized
     n : how many there are
+    size : side that the images are scaled to; None for as they are
+    random_crop : scale by random-resized crops
     """
 
     source: Source
@@ -35,6 +38,8 @@ class TrainingData:
     n: int
     streamed: bool
     limit: int | None
+    size: int | None = None
+    random_crop: bool = False
 
     @property
     def head(self) -> Head:
@@ -44,24 +49,35 @@ class TrainingData:
         """Batches of this data on the device."""
         if not self.streamed:
             return MemoryBatches(self.images, batch_size, seed, device)
-        return StreamBatches(self.source, self.head, batch_size, seed, device, self.n, workers)
+        crops = (self.size, self.random_crop)
+        return StreamBatches(self.source, self.head, batch_size, seed, device, self.n, workers, *crops)
 
 
-def read_training_data(source: Source, limit: int | None, budget: float) -> TrainingData:
-    """Read training images into memory, or prepare to stream them if they need more than `budget` bytes.
+def read_training_data(
+    source: Source, limit: int | None, budget: float, size: int | None = None, random_crop: bool = False
+) -> TrainingData:
+    """Read training images into memory, or prepare to stream them.
+
+    They are streamed if they need more than `budget` bytes, and for random-resized crops, which need them whole.
 
     Raises
     ------
     AdvtoolError
-        if they do not fit and come from a pipe, which cannot be read again
+        if they have to be streamed and come from a pipe, which cannot be read again
     """
-    try:
-        images = load(source, limit, budget)
-        return TrainingData(source, images, len(images), False, limit)
-    except TooLarge as error:
-        if not source.repeatable:
-            raise AdvtoolError(f"{error}, too much for memory: write them to shards and train on those") from None
-    start = load(source, min(limit or STATISTICS_IMAGES, STATISTICS_IMAGES))
+    if not (size and random_crop):
+        try:
+            images = load(source, limit, budget, size)
+            return TrainingData(source, images, len(images), False, limit, size)
+        except TooLarge as error:
+            if not source.repeatable:
+                raise AdvtoolError(f"{error}, too much for memory: write them to shards and train on those") from None
+    elif not source.repeatable:
+        raise AdvtoolError(
+            f"{source.name}: random-resized crops need images that can be read again: write them to shards"
+        )
+    first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
+    start = load(source, min(limit or first, first), size=size)
     n, max_label = _scan(source, limit)
     declared = source.open().head
     images = Images(
@@ -72,7 +88,7 @@ def read_training_data(source: Source, limit: int | None, budget: float) -> Trai
         start.name,
         start.split,
     )
-    return TrainingData(source, images, n, True, limit)
+    return TrainingData(source, images, n, True, limit, size, random_crop)
 
 
 def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixels: int | None = None) -> Classifier:
@@ -124,7 +140,10 @@ def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
 
 def _scan(source: Source, limit: int | None) -> tuple[int, int]:
     """(number of samples, largest label) of a source, without decoding images."""
+    reader = source.open()
+    if hasattr(reader, "__len__"):
+        return min(len(reader), limit or len(reader)), reader.head.num_classes - 1
     count, largest = 0, 0
-    for sample in itertools.islice(iter(source.open()), limit):
+    for sample in itertools.islice(iter(reader), limit):
         count, largest = count + 1, max(largest, sample.label)
     return count, largest
