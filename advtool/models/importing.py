@@ -58,9 +58,9 @@ def read(stream: Stream, wanted: Wanted = Wanted(), what: str = "a safetensors c
     """
     if stream.kind != TORCH:
         return checkpoints.read(stream, what)
-    if wanted.arch is None:
-        raise UsageError(f"{stream.name}: looks like {stream.looks_like}: name its architecture with --arch")
     tensors, sha256 = torch_files.read_tensors(stream)
+    if wanted.arch is None:
+        raise UsageError(f"{stream.name}: a PyTorch file does not say its architecture; name it with --arch")
     return _convert(tensors, wanted, stream.name, sha256)
 
 
