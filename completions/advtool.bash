@@ -34,14 +34,14 @@ _advtool() {
     "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast free" -- "$word")); return ;;
     "train:--optimizer") COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
     "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle" -- "$word")); return ;;
-    "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip" -- "$word")); return ;;
+    "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip rrc rrc+flip" -- "$word")); return ;;
     "train:--select") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
   esac
   case "$command" in
-    "attack") words="--ckpt --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force --resume -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
+    "attack") words="--ckpt --arch --normalize --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force --resume -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
     "data") words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "distill") words="--robust --ckpt --data --split --from --steps --step-size --tol --layer --shard-size -o --out -f --force --resume -n --limit --data-root --download --max-memory --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
-    "eval") words="--ckpt --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "eval") words="--ckpt --arch --normalize --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "explain") words="--ckpt --data --split --method --of --baseline --variance --adv --eps --target --steps --step-size --points -n --limit --random --columns --names -o --out --shards -f --force --data-root --download --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "relabel") words="--data --split --shift --random --exclude-true --map --keep --predict --classes --shard-size -o --out -f --force -n --limit --data-root --download --batch-size --seed --device -q --quiet -v --verbose --dry-run -h --help" ;;
     "theory bernoulli") words="--dim --tau-max --tau --eps -n --mix --weights --table --seeds --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
@@ -49,7 +49,7 @@ _advtool() {
     "theory mixture") words="--case --theta --w --sigma --eps --norm --dim --theta-squared --free --lam --bias --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
     "theory mle") words="--variances --dim --eps --mu --penalty --convention --residual --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
     "theory tradeoff") words="--dim --eta --p --eps --train-eps --lam --t --all-linear --check --samples --errata --plot --seed --json -q --quiet -v --verbose -h --help" ;;
-    "train") words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --init --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --ema --no-ema --ema-decay --val --select --trials --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "train") words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --top-pixels --init --normalize --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size --ema --no-ema --ema-decay --val --select --trials --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac
   if [[ "$word" == -* ]]; then

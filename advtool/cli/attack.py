@@ -12,6 +12,8 @@ BATCH_SIZE = 512
 
 def attack(
     ckpt: options.Ckpt = None,
+    arch: options.CkptArch = None,
+    normalize: options.Normalize = None,
     data: options.Data = None,
     split: options.Split = None,
     attack_: Annotated[
@@ -100,7 +102,7 @@ def attack(
         raise UsageError("--keep is for --attack pgd")
     request = Request(norm, radius, steps, size, random_start, restarts, loss, targeted, seed, amp, keep)
     method.check(request)
-    file, data = open_checkpoint(ckpt, data, "attack")
+    file, data = open_checkpoint(ckpt, data, "attack", arch, normalize)
     source = resolve(data, split, data_root=data_root, download=download)
     target = shard_destination(out, source, force, shard_size, f"{method.name}-{norm}", resumable=True, resume=resume)
     model = restore(file).to(chosen)

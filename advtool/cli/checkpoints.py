@@ -4,9 +4,19 @@ from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import by
 
 
-def open_checkpoint(ckpt: str | None, data: str | None, command: str):
-    """(checkpoint file, --data now that it is known what stdin carries): --ckpt, or stdin if that is safetensors."""
-    from advtool.io import checkpoints, streams
+def open_checkpoint(
+    ckpt: str | None, data: str | None, command: str, arch: str | None = None, normalize: str | None = None
+):
+    """(checkpoint file, --data now that it is known what stdin carries): --ckpt, or stdin if that is safetensors.
+
+    Parameters
+    ----------
+    arch, normalize : of a PyTorch file
+    """
+    from advtool.io import streams
+    from advtool.models.importing import Wanted, read
+
+    wanted = Wanted(arch, normalize=normalize)
 
     on_stdin = ckpt == "-" or (
         ckpt is None and data != "-" and streams.stdin_is_data() and streams.stdin().kind == streams.SAFETENSORS
@@ -14,22 +24,29 @@ def open_checkpoint(ckpt: str | None, data: str | None, command: str):
     if on_stdin:
         if data == "-":
             raise UsageError("--ckpt - and --data -: stdin can carry only one of them")
-        return checkpoints.read(streams.stdin()), data or "digits"
+        return read(streams.stdin(), wanted), data or "digits"
     if ckpt is None:
         if streams.stdin_is_data() and data != "-":
             streams.stdin().expect(streams.SAFETENSORS, "a checkpoint, since there is no --ckpt")
         raise UsageError(f"no checkpoint: pass --ckpt FILE, or pipe one in: advtool train … | advtool {command}")
-    return checkpoints.read(streams.open_path(ckpt)), data
+    return read(streams.open_path(ckpt), wanted), data
 
 
 def check_fit(model, head, name: str, file) -> None:
     """Refuse data whose shape or classes the checkpoint was not made for.
+
+    A PyTorch file does not say for what size its network was made: the model is made one for the size of the data
+    where its weights fit that.
 
     Parameters
     ----------
     head : of the data, complete
     name : of the data, for the message
     """
+    from advtool.models.importing import refit
+
+    if "imported" in file.meta and tuple(head.shape) != model.spec.shape:
+        refit(model, head.shape)
     spec, classes = model.spec, head.num_classes
     trained_on = (file.meta.get("data") or {}).get("source", "other data")
     where, hint = f"{name} does not fit {file.path}", f"(trained on {trained_on}; see --data)"

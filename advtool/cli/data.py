@@ -88,7 +88,8 @@ def _list(data_root, json: bool) -> None:
     entries = [{"name": "digits", "shape": [1, 8, 8], "train": 1437, "test": 360, "on_disk": True}]
     for entry in named.describe():
         paths = [
-            named.resolve(entry["name"], part, named.root(data_root), False).expected_path for part in ("train", "test")
+            named.resolve(entry["name"], part, named.root(data_root), False).expected_path
+            for part in named.splits_of(entry["name"])
         ]
         entries.append({**entry, "on_disk": all(path.exists() for path in paths)})
     if output.wants_json(json):

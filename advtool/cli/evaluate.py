@@ -15,6 +15,8 @@ def evaluate(
             "--ckpt", metavar="FILE|-", help="Checkpoint; repeat it to compare. Default: stdin, if that carries one."
         ),
     ] = None,
+    arch: options.CkptArch = None,
+    normalize: options.Normalize = None,
     data: options.Data = None,
     split: options.Split = None,
     adv: options.Adv = "none",
@@ -105,6 +107,8 @@ def evaluate(
 
     plan = Plan(
         checkpoints=tuple(ckpt or ()),
+        arch=arch,
+        normalize=normalize,
         data=data,
         split=split,
         data_root=data_root,

@@ -24,7 +24,6 @@ from advtool.evaluation.merge import merged
 from advtool.evaluation.per_sample import PerSampleFile
 from advtool.evaluation.relative import relative_risk
 from advtool.evaluation.transfer import targeted_success
-from advtool.io import checkpoints, streams
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
@@ -36,6 +35,8 @@ class Plan:
     """The options of ``advtool eval``, parsed."""
 
     checkpoints: tuple[str, ...]
+    arch: str | None
+    normalize: str | None
     data: str | None
     split: str | None
     data_root: Path | None
@@ -105,11 +106,12 @@ def run(plan: Plan, as_json: bool, strict: bool, dry_run: bool) -> None:
     )
     files, data = [], plan.data
     for name in plan.checkpoints or (None,):
-        file, data = open_checkpoint(name, data, "eval")
+        file, data = open_checkpoint(name, data, "eval", plan.arch, plan.normalize)
         files.append(file)
     source = resolve(data, plan.split, default_split="test", data_root=plan.data_root, download=plan.download)
     models = [restore(file).to(device) for file in files]
-    base = restore(checkpoints.read(streams.open_path(plan.base))).to(device) if plan.base else None
+    base_file = open_checkpoint(plan.base, data, "eval", plan.arch, plan.normalize)[0] if plan.base else None
+    base = restore(base_file).to(device) if base_file else None
     if dry_run:
         resolved = {**asdict(plan), "data_root": str(plan.data_root), "device": str(device), "amp": settings.amp}
         resolved |= {"attacks": [attack.name for attack in attacks], "source": source.name, "split": source.split}
@@ -119,6 +121,8 @@ def run(plan: Plan, as_json: bool, strict: bool, dry_run: bool) -> None:
     if distributed.processes().world > 1 and not source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
     images = load(source, plan.limit)
+    if base is not None:
+        check_fit(base, images.head, images.name, base_file)
     reports = []
     with distributed.joined(device.type == "cuda"):
         for file, model in zip(files, models, strict=True):

@@ -11,7 +11,8 @@ Data = Annotated[
         "--data",
         metavar="SOURCE",
         help="Images: '-' (stdin), a name (see 'advtool data --list'), a .tar or .tar.gz shard, a glob or brace"
-        " pattern, or a directory of shards or class folders. Default: stdin if it is a pipe or file, else digits.",
+        " pattern, an .npz archive, or a directory of shards or class folders. Default: stdin if it is a pipe or"
+        " file, else digits.",
     ),
 ]
 Split = Annotated[
@@ -141,4 +142,21 @@ Restarts = Annotated[
 ]
 Loss = Annotated[
     str | None, typer.Option("--loss", metavar="ce|dlr|margin", help="What --attack apgd maximises. Default: ce.")
+]
+CkptArch = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        help="Architecture of a PyTorch (.pt) checkpoint. Default: none; a safetensors checkpoint says its own.",
+    ),
+]
+Normalize = Annotated[
+    str | None,
+    typer.Option(
+        "--normalize",
+        metavar="none|imagenet|MEANS/STDS",
+        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation a channel."
+        " Default: none.",
+    ),
 ]

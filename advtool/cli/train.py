@@ -26,7 +26,12 @@ def train(
     noise: objective_options.Noise = None,
     arch: Annotated[
         str | None,
-        typer.Option("--arch", metavar="NAME", help="Architecture. Default: by image size, cnn-small to resnet50."),
+        typer.Option(
+            "--arch",
+            metavar="NAME",
+            help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any in torchvision,"
+            " or timm:NAME. Default: by image size, cnn-small to resnet50.",
+        ),
     ] = None,
     width: Annotated[
         float | None,
@@ -36,10 +41,20 @@ def train(
         str | None,
         typer.Option("--hidden", metavar="N,…", help="Hidden sizes of the mlp. Default: 1024,1024."),
     ] = None,
+    top_pixels: Annotated[
+        int | None,
+        typer.Option(
+            "--top-pixels",
+            metavar="K",
+            min=1,
+            help="Let the model see only the K pixels that correlate most with the label. Default: all.",
+        ),
+    ] = None,
     init: Annotated[
         str | None,
         typer.Option("--init", metavar="FILE|-", help="Start from this checkpoint. Default: random weights."),
     ] = None,
+    normalize: options.Normalize = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -102,8 +117,20 @@ def train(
         str | None,
         typer.Option(
             "--augment",
-            metavar="none|crop|flip|crop+flip",
-            help="Per image, crops padded by 4. Default: none up to 28×28 pixels, else crop+flip (crop for svhn).",
+            metavar="none|crop|flip|crop+flip|rrc|rrc+flip",
+            help="Per image: crops padded by 4, or random-resized crops. Default: none up to 28×28 pixels, else"
+            " crop+flip, with --size rrc+flip (no flips for svhn and digits).",
+        ),
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PIXELS",
+            min=1,
+            max=4096,
+            help="Scale images of any size: by random-resized crops in training, to the centre square in the test."
+            " Default: as they are.",
         ),
     ] = None,
     ema: objective_options.Ema = None,
@@ -212,8 +239,8 @@ def train(
         ),
     }
     args = {"width": width, "hidden": parse.integers(hidden, "--hidden")}
-    if width is not None and not 0 < width < float("inf"):
-        raise UsageError("--width must be positive")
+    if width is not None and not 0 < width <= 64:
+        raise UsageError("--width must be positive, and at most 64")
     if hidden is not None:
         args["hidden"] = list(args["hidden"])
 
@@ -224,6 +251,8 @@ def train(
     wishes = Wishes(
         arch=arch,
         arch_args={name: value for name, value in args.items() if value is not None},
+        top_pixels=top_pixels,
+        size=side,
         epochs=epochs,
         settings={name: value for name, value in settings.items() if value is not None},
         threat=threat,
@@ -245,6 +274,7 @@ def train(
             eval_data=tuple(eval_data or ()),
             eval_every=eval_every,
             plot=plot,
+            normalize=normalize,
             device=device,
             out=out,
             force=force,

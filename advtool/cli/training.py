@@ -8,6 +8,7 @@ from pathlib import Path
 from advtool import device as devices
 from advtool import distributed
 from advtool.cli import console, output, trials
+from advtool.cli.conversion import convert
 from advtool.cli.report import show
 from advtool.cli.reporter import Reporter
 from advtool.data.arrays import Images, load
@@ -15,6 +16,8 @@ from advtool.data.sources import Source, resolve
 from advtool.errors import UsageError
 from advtool.evaluation import plots
 from advtool.io import checkpoints, streams
+from advtool.io.checkpoints import CheckpointFile
+from advtool.models import importing
 from advtool.training.config import TrainConfig
 from advtool.training.curves import Curves, named
 from advtool.training.run import TrainingRun, Wishes
@@ -33,6 +36,7 @@ class Place:
     eval_data: tuple[str, ...]
     eval_every: int
     plot: str | None
+    normalize: str | None
     device: str
     out: str | None
     force: bool
@@ -48,16 +52,20 @@ def train(wishes: Wishes, place: Place) -> None:
     console.interruptible()
     wishes.check()
     device, reason = devices.choose(place.device)
+    init = _init(place, wishes)
+    if init and "imported" in init.meta and wishes.epochs == 0 and place.data is None:
+        stem = f"{Path(init.path).stem}-{wishes.arch}"
+        return convert(init, _destination(stem, place), place.dry_run, place.json)
     source = _source(place, place.split)
     seeds = range(wishes.seed, wishes.seed + (place.trials or 1))
     _check_plot(place)
     if place.trials:
         places = trials.destinations(place.out, seeds, place.force, place.resume)
     else:
-        places = [_destination(source, wishes, place)]
+        places = [_destination(_stem(source, wishes), place)]
     _check_processes(source, places, place)
-    curves = _curves(source, place)
-    run = TrainingRun(source, wishes, device, _init(place), curves)
+    curves = _curves(source, place, wishes.size)
+    run = TrainingRun(source, wishes, device, init, curves)
     if not source.repeatable:
         console.say("reading images from stdin")
     if place.dry_run:
@@ -67,7 +75,7 @@ def train(wishes: Wishes, place: Place) -> None:
         return
     if place.plot and not run.config.epochs:
         raise UsageError("--plot: there are no epochs to draw")
-    test_images = cache(lambda: load(_source(place, "test")))
+    test_images = cache(lambda: load(_source(place, "test"), size=wishes.size))
 
     def complete(run: TrainingRun, destination: output.Destination | None) -> dict:
         return _complete(run, destination, place, reason, test_images)
@@ -159,26 +167,25 @@ def _source(place: Place, split: str | None) -> Source:
     return resolve(data, split, data_root=place.data_root, download=place.download)
 
 
-def _curves(source: Source, place: Place) -> Curves:
+def _curves(source: Source, place: Place, size: int | None) -> Curves:
     """The sets of --eval-data, read into memory."""
     specs = named(list(place.eval_data), lambda spec: Path(spec).exists())
     on_stdin = sum(spec == "-" for spec in specs.values()) + (not source.repeatable) + (place.init == "-")
     if on_stdin > 1:
         raise UsageError("--eval-data -: stdin can carry only one thing")
     options = {"default_split": "test", "data_root": place.data_root, "download": place.download}
-    return Curves({name: load(resolve(spec, **options)) for name, spec in specs.items()}, place.eval_every)
+    return Curves({name: load(resolve(spec, **options), size=size) for name, spec in specs.items()}, place.eval_every)
 
 
-def _destination(source: Source, wishes: Wishes, place: Place) -> output.Destination:
+def _stem(source: Source, wishes: Wishes) -> str:
+    """What to call the output, from data, architecture and threat."""
     threat = wishes.threat
     name = Path(source.name.rstrip("/")).name.split(".")[0]
-    stem = "-".join(
-        [
-            name,
-            *([wishes.arch] if wishes.arch else []),
-            *([threat.norm, f"{threat.eps:g}"] if threat else ["standard"]),
-        ]
-    )
+    against = [threat.norm, f"{threat.eps:g}"] if threat else ["standard"]
+    return "-".join([name, *([wishes.arch.replace(":", "-")] if wishes.arch else []), *against])
+
+
+def _destination(stem: str, place: Place) -> output.Destination:
     destination = output.destination(place.out, stem, ".safetensors", place.force, may_replace=place.resume)
     if place.json and destination.path is None:
         raise UsageError("--json: stdout carries the checkpoint; name a file for it with -o")
@@ -187,10 +194,11 @@ def _destination(source: Source, wishes: Wishes, place: Place) -> output.Destina
     return destination
 
 
-def _init(place: Place) -> checkpoints.CheckpointFile | None:
+def _init(place: Place, wishes: Wishes) -> CheckpointFile | None:
     if place.init is None:
         return None
-    return checkpoints.read(streams.stdin() if place.init == "-" else streams.open_path(place.init))
+    wanted = importing.Wanted(wishes.arch, wishes.arch_args, place.normalize)
+    return importing.read(streams.stdin() if place.init == "-" else streams.open_path(place.init), wanted)
 
 
 def _announce(run: TrainingRun, reason: str, start: State | None) -> None:

@@ -1,16 +1,18 @@
 """A source as arrays in memory."""
 
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
 from advtool.data.sources import Reader, Source
 from advtool.errors import AdvtoolError
+from advtool.io import images
 from advtool.io.head import Head, by
 from advtool.io.samples import KNOWN_EXTENSIONS, Sample
 
 _CHUNK = 4096
+_LOOKED_AT = 64
 
 
 class TooLarge(AdvtoolError):
@@ -49,13 +51,14 @@ class Images:
         return replace(self, pixels=self.pixels[indices], labels=self.labels[indices], keys=keys, provenance=provenance)
 
 
-def load(source: Source, limit: int | None = None, max_bytes: float = float("inf")) -> Images:
+def load(source: Source, limit: int | None = None, max_bytes: float = float("inf"), size: int | None = None) -> Images:
     """Read a source into memory.
 
     Parameters
     ----------
     limit : read only the first so many samples
     max_bytes : of pixels
+    size : scale the shorter side of 8-bit images to this and crop the centre square; None for as they are
 
     Raises
     ------
@@ -68,10 +71,12 @@ def load(source: Source, limit: int | None = None, max_bytes: float = float("inf
     if hasattr(reader, "arrays"):
         provenance = None
         pixels, labels, keys = (part[:limit] for part in reader.arrays())
+        if size:
+            pixels = np.stack([_resized(image, size, source.name) for image in pixels])
         if pixels.nbytes > max_bytes:
             raise TooLarge(f"{source.name}: {pixels.nbytes / 2**30:.1f} GiB of pixels")
     else:
-        pixels, labels, keys, provenance = _collect(source, reader, limit, max_bytes)
+        pixels, labels, keys, provenance = _collect(source, reader, limit, max_bytes, size)
     head = complete(reader.head, tuple(pixels.shape[1:]), int(labels.max()))
     return Images(pixels, labels, keys, head, source.name, head.split or source.split, provenance)
 
@@ -98,7 +103,7 @@ class SampleChecker:
             pixels = np.repeat(pixels, 3, axis=0)
         if pixels.shape != self._shape and not (self._sizes_differ and len(pixels) == self._shape[0]):
             raise sample.fault(
-                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)} (advtool data --size N)"
+                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)} (--size N)"
                 if sample.key != self._first
                 else f"image is {by(pixels.shape)}, but the head says {by(self._shape)}"
             )
@@ -118,11 +123,18 @@ def complete(head: Head, shape: tuple[int, int, int], max_label: int) -> Head:
     return replace(head, shape=shape, num_classes=num_classes, classes=classes)
 
 
-def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float):
-    check = SampleChecker(reader.head)
+def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float, size: int | None):
+    samples, head = iter(reader), reader.head
+    if size:
+        start = list(islice(samples, _LOOKED_AT))
+        samples = chain(start, samples)
+        head = replace(head, shape=(max(sample.shape()[0] for sample in start), size, size))
+    check = SampleChecker(head, sizes_differ=size is not None)
     chunks, chunk, labels, keys, provenance, used = [], [], [], [], [], 0
-    for sample in islice(iter(reader), limit):
+    for sample in islice(samples, limit):
         pixels, label = check(sample)
+        if size:
+            pixels = _resized(pixels, size, f"{sample.shard}: sample '{sample.key}'")
         used += pixels.nbytes
         if used > max_bytes:
             raise TooLarge(f"{source.name}: more than {max_bytes / 2**30:.2g} GiB of pixels")
@@ -137,3 +149,9 @@ def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float
     if chunk:
         chunks.append(np.stack(chunk))
     return np.concatenate(chunks), np.array(labels, np.int64), keys, provenance or None
+
+
+def _resized(pixels: np.ndarray, size: int, where: str) -> np.ndarray:
+    if pixels.dtype != np.uint8:
+        raise AdvtoolError(f"{where}: float images are not resized")
+    return images.resize(pixels, size)

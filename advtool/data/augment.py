@@ -7,7 +7,8 @@ from torch import Tensor
 from advtool import keyed
 
 PADDING = 4
-CHOICES = ("none", "crop", "flip", "crop+flip")
+RESIZED_CROPS = ("rrc", "rrc+flip")
+CHOICES = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
 
 
 def augment(x: Tensor, ids: Tensor, seed: int, kind: str) -> Tensor:
@@ -17,7 +18,8 @@ def augment(x: Tensor, ids: Tensor, seed: int, kind: str) -> Tensor:
     ----------
     x : N×C×H×W
     ids : N, int64; what the draws are keyed by, beside the seed
-    kind : ``none``, ``crop``, ``flip`` or ``crop+flip``
+    kind : ``none``, ``crop``, ``flip`` or ``crop+flip``; of ``rrc`` and ``rrc+flip`` the random-resized crop has been
+        made where the image was decoded
     """
     if kind == "none":
         return x

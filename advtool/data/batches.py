@@ -1,7 +1,9 @@
 """Batches on the device, from images in memory or from a stream."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -11,8 +13,11 @@ from torch import Tensor
 
 from advtool import keyed
 from advtool.data.arrays import Images, SampleChecker
+from advtool.data.crops import random_resized_crop
 from advtool.data.sources import Source
+from advtool.io import images
 from advtool.io.head import Head
+from advtool.io.samples import Sample
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pixels float32 in [0, 1] N×C×H×W, labels N, sample ids N."""
@@ -36,14 +41,14 @@ class Batches(Protocol):
         """The batches of an epoch, in an order that depends on the seed and the epoch."""
 
 
-def in_order(images: Images, batch_size: int, device: torch.device) -> Iterator[Batch]:
+def in_order(loaded: Images, batch_size: int, device: torch.device) -> Iterator[Batch]:
     """The images once, in their order."""
-    ids = keyed.ids_of(images.keys)
-    for start in range(0, len(images), batch_size):
+    ids = keyed.ids_of(loaded.keys)
+    for start in range(0, len(loaded), batch_size):
         part = slice(start, start + batch_size)
         yield (
-            to_float(torch.tensor(images.pixels[part], device=device)),
-            torch.tensor(images.labels[part], device=device),
+            to_float(torch.tensor(loaded.pixels[part], device=device)),
+            torch.tensor(loaded.labels[part], device=device),
             ids[part].to(device),
         )
 
@@ -51,12 +56,12 @@ def in_order(images: Images, batch_size: int, device: torch.device) -> Iterator[
 class MemoryBatches:
     """The whole dataset as one tensor on the device, uint8 or float32; batches are made by indexing."""
 
-    def __init__(self, images: Images, batch_size: int, seed: int, device: torch.device):
-        self.head, self.n = images.head, len(images)
+    def __init__(self, loaded: Images, batch_size: int, seed: int, device: torch.device):
+        self.head, self.n = loaded.head, len(loaded)
         self._batch_size, self._seed = batch_size, seed
-        self._pixels = torch.tensor(images.pixels, device=device)
-        self._labels = torch.tensor(images.labels, device=device)
-        self._ids = keyed.ids_of(images.keys).to(device)
+        self._pixels = torch.tensor(loaded.pixels, device=device)
+        self._labels = torch.tensor(loaded.labels, device=device)
+        self._ids = keyed.ids_of(loaded.keys).to(device)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(keyed.derive(self._seed, "order", epoch))
@@ -66,7 +71,15 @@ class MemoryBatches:
 
 
 class StreamBatches:
-    """A source read anew each epoch, shuffled in a buffer of 10,000 samples, decoded on threads."""
+    """A source read anew each epoch, decoded on threads one batch ahead.
+
+    Class folders are shuffled as a whole, other sources in a buffer of 10,000 samples.
+
+    Parameters
+    ----------
+    limit : use the first so many samples
+    size : scale images to this side: by random-resized crops if `random_crop`, else the centre; None for as they are
+    """
 
     def __init__(
         self,
@@ -77,29 +90,61 @@ class StreamBatches:
         device: torch.device,
         limit: int | None = None,
         workers: int = 2,
+        size: int | None = None,
+        random_crop: bool = False,
     ):
         self.head, self.n = head, limit
         self._source, self._batch_size, self._seed = source, batch_size, seed
         self._device, self._limit, self._workers = device, limit, workers
+        self._size, self._random_crop = size, random_crop
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        from webdataset.filters import shuffle
-
-        reader = self._source.open()
-        check = SampleChecker(self.head)
-        shuffled = shuffle(SHUFFLE_BUFFER, initial=SHUFFLE_BUFFER, seed=keyed.derive(self._seed, "order", epoch))
-        samples = iter(shuffled(islice(iter(reader), self._limit)))
-        count = 0
+        decode = self._decoder(epoch)
+        samples = self._shuffled(keyed.derive(self._seed, "order", epoch))
+        count, ahead = 0, deque()
         with ThreadPoolExecutor(self._workers) as pool:
-            while batch := list(islice(samples, self._batch_size)):
-                decoded = list(pool.map(check, batch))
-                count += len(batch)
+            while True:
+                while len(ahead) < 2 and (batch := list(islice(samples, self._batch_size))):
+                    ahead.append([pool.submit(decode, sample) for sample in batch])
+                if not ahead:
+                    break
+                decoded = [future.result() for future in ahead.popleft()]
+                count += len(decoded)
                 yield (
-                    to_float(torch.from_numpy(np.stack([pixels for pixels, _ in decoded])).to(self._device)),
-                    torch.tensor([label for _, label in decoded], device=self._device),
-                    keyed.ids_of(sample.key for sample in batch).to(self._device),
+                    to_float(torch.from_numpy(np.stack([pixels for pixels, _, _ in decoded])).to(self._device)),
+                    torch.tensor([label for _, label, _ in decoded], device=self._device),
+                    keyed.ids_of(key for _, _, key in decoded).to(self._device),
                 )
         self.n = count
+
+    def _shuffled(self, seed: int) -> Iterator[Callable[[], Sample]]:
+        """The samples in random order, each as a function that reads it."""
+        reader = self._source.open()
+        if hasattr(reader, "shuffled"):
+            return reader.shuffled(seed, self._limit)
+        from webdataset.filters import shuffle
+
+        shuffled = shuffle(SHUFFLE_BUFFER, initial=SHUFFLE_BUFFER, seed=seed)
+        return (partial(_itself, sample) for sample in shuffled(islice(iter(reader), self._limit)))
+
+    def _decoder(self, epoch: int) -> Callable[[Callable[[], Sample]], tuple[np.ndarray, int, str]]:
+        check = SampleChecker(self.head, sizes_differ=self._size is not None)
+        seed = keyed.derive(self._seed, "crop", epoch)
+
+        def decode(read: Callable[[], Sample]) -> tuple[np.ndarray, int, str]:
+            sample = read()
+            pixels, label = check(sample)
+            if self._size and self._random_crop:
+                pixels = random_resized_crop(pixels, self._size, sample.key, seed)
+            elif self._size:
+                pixels = images.resize(pixels, self._size)
+            return pixels, label, sample.key
+
+        return decode
+
+
+def _itself(sample: Sample) -> Sample:
+    return sample
 
 
 def to_float(pixels: Tensor) -> Tensor:

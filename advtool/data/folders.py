@@ -1,9 +1,12 @@
 """Folders of images, one folder a class: ``DIR/CLASS/**/IMAGE`` or ``DIR/SPLIT/CLASS/**/IMAGE``."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import images
@@ -56,10 +59,24 @@ class FolderReader:
         )
 
     def __iter__(self) -> Iterator[Sample]:
-        for row in itertools.zip_longest(*self._files):
+        for row in self._rows():
             for label, path in enumerate(row):
                 if path:
                     yield self._sample(label, path)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._files))
+
+    def shuffled(self, seed: int, limit: int | None = None) -> Iterator[Callable[[], Sample]]:
+        """The first `limit` images in random order, each as a function that reads its file."""
+        labelled = [(label, path) for row in self._rows() for label, path in enumerate(row) if path][:limit]
+        for _, path in labelled:
+            self._key(path)  # numbered in the order of the files, not in that of the shuffle
+        for index in np.random.default_rng(seed).permutation(len(labelled)):
+            yield partial(self._sample, *labelled[index])
+
+    def _rows(self) -> Iterator[tuple[Path | None, ...]]:
+        return itertools.zip_longest(*self._files)
 
     def _key(self, path: Path) -> str:
         """The path below the source without its extension, dots replaced; numbered where that occurs twice."""
@@ -71,7 +88,7 @@ class FolderReader:
         return key
 
     def _in_order(self) -> Iterator[Path]:
-        return (path for row in itertools.zip_longest(*self._files) for path in row if path)
+        return (path for row in self._rows() for path in row if path)
 
     def _sample(self, label: int, path: Path) -> Sample:
         key, extension = self._key(path), _extension(path)

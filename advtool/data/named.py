@@ -1,16 +1,15 @@
-"""Datasets of torchvision by name, read from disk; nothing is downloaded unless asked for."""
+"""Datasets by name, read from disk: those of torchvision, and CIFAR-10.1. Nothing is downloaded unless asked for."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from advtool.errors import AdvtoolError
-from advtool.io import images
+from advtool.data import cifar101
+from advtool.data.array_reader import ArrayReader
+from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head
-from advtool.io.samples import Sample
 
 DIGIT_NAMES = tuple("0123456789")
 KUZUSHIJI_NAMES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
@@ -32,13 +31,14 @@ _ENTRIES = {
     "cifar10": _Entry("CIFAR10", "cifar-10-batches-py", (3, 32, 32), {"train": 50_000, "test": 10_000}),
     "cifar100": _Entry("CIFAR100", "cifar-100-python", (3, 32, 32), {"train": 50_000, "test": 10_000}),
     "svhn": _Entry("SVHN", "{split}_32x32.mat", (3, 32, 32), {"train": 73_257, "test": 26_032}, DIGIT_NAMES),
+    "cifar10.1": _Entry("", cifar101.IMAGES, (3, 32, 32), {"test": 2_000}, cifar101.CLASSES),
 }
 NAMES = tuple(_ENTRIES)
 
 
 @dataclass(frozen=True)
 class Named:
-    """One split of a torchvision dataset under `data_root`."""
+    """One split of a dataset under `data_root`."""
 
     name: str
     split: str
@@ -50,38 +50,37 @@ class Named:
     @property
     def expected_path(self) -> Path:
         """Where the files must lie, as torchvision lays them out."""
-        return self.data_root / _ENTRIES[self.name].folder.format(split=self.split)
+        root = cifar101.folder(self.data_root) if self.name == "cifar10.1" else self.data_root
+        return root / _ENTRIES[self.name].folder.format(split=self.split)
 
     def open(self) -> "NamedReader":
         return NamedReader(self)
 
 
-class NamedReader:
-    """One pass over a torchvision dataset in its own order; keys are the index with five digits."""
+class NamedReader(ArrayReader):
+    """One pass over a named dataset in its own order."""
 
     def __init__(self, source: Named):
         entry = _ENTRIES[source.name]
-        dataset = _load(source, entry)
-        self._name = source.name
-        self._pixels = _channels_first(np.asarray(dataset.data), entry.shape)
-        self._labels = np.asarray(dataset.labels if source.name == "svhn" else dataset.targets)
-        classes = entry.classes or tuple(dataset.classes)
-        if len(self._labels) != len(self._pixels) or not 0 <= self._labels.min() <= self._labels.max() < len(classes):
+        pixels, labels, classes = _arrays(source, entry)
+        if len(labels) != len(pixels) or not 0 <= labels.min() <= labels.max() < len(classes):
             raise AdvtoolError(f"{source.name}: {source.expected_path}: labels do not fit the images or the classes")
-        self.head = Head(classes, len(classes), entry.shape, source.split, source.name)
-
-    def __iter__(self) -> Iterator[Sample]:
-        for index, (pixels, label) in enumerate(zip(self._pixels, self._labels, strict=True)):
-            members = {"png": images.encode_png(pixels), "cls": str(int(label)).encode()}
-            yield Sample(f"{index:05d}", members, self._name)
-
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Pixels uint8 N×C×H×W, labels, and keys at once, past the encoding."""
-        return self._pixels, self._labels.astype(np.int64), [f"{i:05d}" for i in range(len(self._labels))]
+        head = Head(classes, len(classes), entry.shape, source.split, source.name)
+        super().__init__(pixels, labels, head, source.name)
 
 
 def resolve(name: str, split: str, data_root: Path, download: bool) -> Named:
-    return Named(name, split, data_root, download)
+    """One split of a dataset; UsageError if it has no such split, or cannot be downloaded."""
+    splits = splits_of(name)
+    if split not in splits:
+        raise UsageError(f"--data {name}: has no split '{split}' (has {', '.join(splits)})")
+    if download and name == "cifar10.1":
+        raise UsageError(f"--download: cifar10.1 is not downloaded; its files are in {cifar101.HOME}")
+    return Named(name, split, data_root, download, splits)
+
+
+def splits_of(name: str) -> tuple[str, ...]:
+    return tuple(_ENTRIES[name].sizes)
 
 
 def root(data_root: Path | None) -> Path:
@@ -91,7 +90,17 @@ def root(data_root: Path | None) -> Path:
 
 def describe() -> list[dict]:
     """Name, image shape and sizes of each dataset, for listings."""
-    return [{"name": name, "shape": list(e.shape), **e.sizes} for name, e in _ENTRIES.items()]
+    return [{"name": name, "shape": list(e.shape), "train": 0, **e.sizes} for name, e in _ENTRIES.items()]
+
+
+def _arrays(source: Named, entry: _Entry) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(pixels N×C×H×W, labels, class names)."""
+    if source.name == "cifar10.1":
+        return *cifar101.load(source.data_root), entry.classes
+    dataset = _load(source, entry)
+    labels = np.asarray(dataset.labels if source.name == "svhn" else dataset.targets)
+    classes = entry.classes or tuple(dataset.classes)
+    return _channels_first(np.asarray(dataset.data), entry.shape), labels, classes
 
 
 def _load(source: Named, entry: _Entry):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import braceexpand
 
-from advtool.data import folders, named
+from advtool.data import folders, named, npz
 from advtool.errors import UsageError, unknown
 from advtool.io import streams
 from advtool.io.head import Head
@@ -87,7 +87,7 @@ def resolve(
 
     Parameters
     ----------
-    spec : ``-``, a name, a shard, a glob or brace pattern, a directory of shards or of class folders.
+    spec : ``-``, a name, a shard, an .npz archive, a glob or brace pattern, a directory of shards or of class folders.
         None means standard input if that is a pipe or a file, else the embedded digits
     split : the part that the user asked for; `default_split` where there are parts and none was asked for
     data_root : where torchvision datasets lie
@@ -105,12 +105,16 @@ def resolve(
         return Stdin()
     path = Path(spec)
     if spec in named.NAMES and not path.exists():
-        return named.resolve(spec, split or default_split, named.root(data_root), download)
+        splits = named.splits_of(spec)
+        split = split or (default_split if default_split in splits else splits[0])
+        return named.resolve(spec, split, named.root(data_root), download)
     if spec == EMBEDDED:
         directory = embedded_shards()
         return _directory_of_shards(EMBEDDED, directory, {s: f"{EMBEDDED}-{s}" for s in SPLITS}, split or default_split)
     if path.is_dir():
         return _directory(spec, path, split, default_split)
+    if npz.is_archive(path):
+        return npz.resolve(spec, path, split, default_split)
     if path.exists():
         return Shards(spec, (path,))
     matches: list[Path] = []
@@ -123,7 +127,7 @@ def resolve(
         return Shards(spec, tuple(matches))
     if "://" in spec or spec.startswith("pipe:"):
         raise UsageError(f"--data {spec}: addresses and commands are not opened; pipe the shards in: … | advtool …")
-    if any(char in spec for char in "/*?[{") or spec.endswith((".tar", ".gz")):
+    if any(char in spec for char in "/*?[{") or spec.endswith((".tar", ".gz", ".npz")):
         raise UsageError(f"--data {spec}: no such file or directory")
     raise unknown("dataset, file or directory", spec, NAMES)
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from advtool.errors import AdvtoolError
 
 SNIFF_BYTES = 512
-TAR, SAFETENSORS, EMPTY, OTHER = "tar", "safetensors", "empty", "other"
+TAR, SAFETENSORS, TORCH, EMPTY, OTHER = "tar", "safetensors", "torch", "empty", "other"
 
 
 class Stream:
@@ -25,7 +25,7 @@ class Stream:
     Attributes
     ----------
     name : what to call it in messages
-    kind : ``tar``, ``safetensors``, ``empty`` or ``other``, from the first 512 (decompressed) bytes
+    kind : ``tar``, ``safetensors``, ``torch``, ``empty`` or ``other``, from the first 512 (decompressed) bytes
     looks_like : the kind in words
     offset : bytes consumed so far; counted after decompression
     """
@@ -124,6 +124,8 @@ def identify(start: bytes) -> tuple[str, str]:
         return TAR, "an empty tar archive"
     if len(start) >= 9 and start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= 100_000_000:
         return SAFETENSORS, "a safetensors file"
+    if start.startswith((_ZIP, _TORCH_BEFORE_ZIP)):
+        return TORCH, "a zip or PyTorch (.pt) file"
     for magic, description in _MAGIC:
         if start.startswith(magic):
             return OTHER, description
@@ -137,8 +139,9 @@ def identify(start: bytes) -> tuple[str, str]:
     return OTHER, "unknown binary data"
 
 
+_ZIP = b"PK\x03\x04"
+_TORCH_BEFORE_ZIP = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # pickle of the number that torch.save began with
 _MAGIC = (
-    (b"PK\x03\x04", "a zip or PyTorch (.pt) file"),
     (b"\x80\x02", "a pickle"),
     (b"\x80\x03", "a pickle"),
     (b"\x80\x04", "a pickle"),

@@ -9,12 +9,26 @@ import advtool
 from advtool.errors import AdvtoolError
 from advtool.io import checkpoints, streams
 from advtool.io.checkpoints import CheckpointFile
+from advtool.models import importing
 from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.importing import Wanted
 from advtool.models.registry import build
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> Classifier:
-    """Load a model from an advtool checkpoint.
+def load(
+    path: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    arch: str | None = None,
+    normalize: str | None = None,
+    **args,
+) -> Classifier:
+    """Load a model from an advtool checkpoint, or from a PyTorch file whose architecture is given.
+
+    Parameters
+    ----------
+    arch, args : architecture of a PyTorch file, and its arguments
+    normalize : normaliser of a PyTorch file that holds none, see `importing.Wanted`
 
     Returns
     -------
@@ -25,7 +39,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Classifier:
     AdvtoolError
         if the file is missing, is no advtool checkpoint, is damaged, or its tensors do not fit its architecture
     """
-    return restore(checkpoints.read(streams.open_path(path))).to(device)
+    return restore(importing.read(streams.open_path(path), Wanted(arch, args, normalize))).to(device)
 
 
 def restore(file: CheckpointFile) -> Classifier:

@@ -1,5 +1,6 @@
 """A network together with everything that is needed to use it: normalisation, classes, input shape."""
 
+import math
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -17,6 +18,7 @@ class ModelSpec:
     shape : (C, H, W) of the input
     mean, std : per channel, on the [0, 1] pixel scale
     args : arguments of the architecture, such as ``width``
+    pixels : the only components of C×H×W, flattened, that the model sees; None for all
     """
 
     arch: str
@@ -25,9 +27,13 @@ class ModelSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     args: dict = field(default_factory=dict)
+    pixels: tuple[int, ...] | None = None
 
     def to_json(self) -> dict:
-        return asdict(self)
+        fields = asdict(self)
+        if self.pixels is None:
+            del fields["pixels"]
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict) -> "ModelSpec":
@@ -39,17 +45,21 @@ class ModelSpec:
             mean=tuple(float(value) for value in fields["mean"]),
             std=tuple(float(value) for value in fields["std"]),
             args=dict(fields["args"]),
+            pixels=tuple(int(index) for index in fields["pixels"]) if fields.get("pixels") is not None else None,
         )
         if len(spec.shape) != 3 or not len(spec.mean) == len(spec.std) == spec.shape[0] or min(spec.shape) < 1:
             raise ValueError("shape must be (C, H, W), with a mean and a std for each channel")
+        if spec.pixels is not None and not all(0 <= index < math.prod(spec.shape) for index in spec.pixels):
+            raise ValueError("pixels must lie in the image")
         return spec
 
 
 class Classifier(nn.Module):
     """Takes float pixels in [0, 1], N×C×H×W, and returns logits, N×classes.
 
-    The parameters are those of `net`, under the names that they have there; normalisation is not part of the
-    state dict but of `spec`.
+    The parameters are those of `net`, under the names that they have there; normalisation and the selection of
+    pixels are not part of the state dict but of `spec`. Pixels that are not selected have the value 0 after
+    normalisation, the mean of their channel.
     """
 
     def __init__(self, net: nn.Module, spec: ModelSpec):
@@ -59,6 +69,15 @@ class Classifier(nn.Module):
         shape = (1, len(spec.mean), 1, 1)
         self.register_buffer("mean", torch.tensor(spec.mean).view(shape), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(shape), persistent=False)
+        self.register_buffer("mask", None if spec.pixels is None else _mask(spec), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net((x - self.mean) / self.std)
+        x = (x - self.mean) / self.std
+        return self.net(x if self.mask is None else x * self.mask)
+
+
+def _mask(spec: ModelSpec) -> Tensor:
+    """1 where the model sees, 0 elsewhere: 1×C×H×W."""
+    mask = torch.zeros(math.prod(spec.shape))
+    mask[list(spec.pixels)] = 1
+    return mask.view(1, *spec.shape)

@@ -8,19 +8,45 @@ import torch
 from torch import nn
 
 from advtool.errors import UsageError, unknown
-from advtool.models import resnets, small
+from advtool.io.head import by
+from advtool.models import small, vision
 from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.timm_nets import PREFIX, timm_net
+from advtool.models.tsipras import resnet_tsipras
+from advtool.models.wide import WideResNet, is_wide_resnet
 
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+_OWN: dict[str, Callable[..., nn.Module]] = {
     "linear": small.linear,
     "mlp": small.mlp,
     "cnn-small": small.cnn_small,
     "cnn": small.cnn,
-    "resnet18": partial(resnets.torchvision_resnet, "resnet18"),
-    "resnet50": partial(resnets.torchvision_resnet, "resnet50"),
-    "resnet-tsipras": resnets.resnet_tsipras,
+    "resnet-tsipras": resnet_tsipras,
 }
-NAMES = tuple(_BUILDERS)
+NAMES = (
+    *_OWN,
+    *("resnet18", "resnet50", "vgg11", "vgg16", "densenet121", "inception"),
+    *("wrn-28-10", "wrn-34-10"),
+)
+"""The architectures that are fitted to small images; those of torchvision and timm come on top."""
+
+
+def find(arch: str) -> Callable[..., nn.Module]:
+    """What builds an architecture: one of `NAMES`, any of torchvision's classifiers, or ``timm:NAME``.
+
+    Raises
+    ------
+    UsageError
+        if there is no such architecture
+    """
+    if arch in _OWN:
+        return _OWN[arch]
+    if is_wide_resnet(arch):
+        return partial(WideResNet, arch)
+    if arch.startswith(PREFIX):
+        return partial(timm_net, arch.removeprefix(PREFIX))
+    if builder := vision.find(arch):
+        return builder
+    raise unknown("architecture", arch, NAMES)
 
 
 def build(spec: ModelSpec) -> Classifier:
@@ -31,9 +57,7 @@ def build(spec: ModelSpec) -> Classifier:
     UsageError
         if there is no such architecture, it does not take one of the arguments, or the images are too small
     """
-    if spec.arch not in _BUILDERS:
-        raise unknown("architecture", spec.arch, NAMES)
-    builder = _BUILDERS[spec.arch]
+    builder = find(spec.arch)
     accepted = inspect.signature(builder).parameters
     for name in spec.args:
         if name not in accepted:
@@ -41,7 +65,33 @@ def build(spec: ModelSpec) -> Classifier:
     if spec.arch == "cnn" and min(spec.shape[1:]) < 4:
         raise UsageError("architecture cnn needs images of at least 4×4 pixels")
     model = Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last) if _is_wide(model) else model
+
+
+def _is_wide(model: nn.Module) -> bool:
+    """Whether channels last pay; backward on large images with fewer than 16 channels crashes in oneDNN with them."""
+    return all(module.out_channels >= 16 for module in model.modules() if isinstance(module, nn.Conv2d))
+
+
+@torch.no_grad()
+def check_runs(model: Classifier) -> None:
+    """Refuse an architecture that cannot take images of the size that its spec says.
+
+    Raises
+    ------
+    UsageError
+        with the reason in PyTorch's words
+    """
+    training = model.training
+    spec = model.spec
+    try:
+        logits = model.eval()(torch.zeros(1, *spec.shape))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(f"architecture {spec.arch} cannot take {by(spec.shape)} images ({reason})") from None
+    if logits.shape != (1, len(spec.classes)):
+        raise UsageError(f"architecture {spec.arch} gives {by(logits.shape[1:])} outputs, not one a class")
+    model.train(training)
 
 
 def default_arch(shape: tuple[int, int, int]) -> str:
@@ -51,4 +101,4 @@ def default_arch(shape: tuple[int, int, int]) -> str:
         return "cnn-small"
     if side <= 28:
         return "cnn"
-    return "resnet18" if side <= resnets.SMALL_IMAGE else "resnet50"
+    return "resnet18" if side <= vision.SMALL_IMAGE else "resnet50"

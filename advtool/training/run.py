@@ -39,6 +39,8 @@ class Wishes:
     Attributes
     ----------
     arch, arch_args : architecture and its arguments
+    top_pixels : let the model see only so many pixels, those most correlated with the label
+    size : side that images are scaled to, by random-resized crops unless `augment` says otherwise
     epochs : passes over the data
     settings : any fields of `TrainConfig` but epochs, threat, seed and amp
     threat : adversary to train against
@@ -48,6 +50,8 @@ class Wishes:
 
     arch: str | None = None
     arch_args: dict = field(default_factory=dict)
+    top_pixels: int | None = None
+    size: int | None = None
     epochs: int | None = None
     settings: dict = field(default_factory=dict)
     threat: Threat | None = None
@@ -60,13 +64,20 @@ class Wishes:
 
     def check(self) -> None:
         """Raise UsageError for names that do not exist, and for settings that do not go together."""
-        if self.arch is not None and self.arch not in registry.NAMES:
-            raise unknown("architecture", self.arch, registry.NAMES)
+        if self.arch is not None:
+            registry.find(self.arch)
         for name, choices in _CHOICES.items():
             value = self.settings.get(name)
             if value is not None and value not in choices:
                 raise unknown(f"--{name}", value, choices)
+        if self.size is None and self.settings.get("augment") in augment.RESIZED_CROPS:
+            raise UsageError("--augment rrc: say the side of the crops with --size")
         configuration.check(self.settings, self.threat)
+
+    @property
+    def random_crop(self) -> bool:
+        """Whether images are scaled by random-resized crops."""
+        return self.size is not None and self.settings.get("augment", "rrc") in augment.RESIZED_CROPS
 
 
 class TrainingRun:
@@ -103,9 +114,10 @@ class TrainingRun:
     @cached_property
     def _parts(self) -> tuple[TrainingData, Images | None]:
         """(the images to train on, those held out for validation)."""
-        budget = devices.memory_budget(self.device, self.wishes.max_memory)
-        data = read_training_data(self.source, self.wishes.limit, budget)
-        fraction = self.wishes.settings.get("val", 0)
+        wishes = self.wishes
+        budget = devices.memory_budget(self.device, wishes.max_memory)
+        data = read_training_data(self.source, wishes.limit, budget, wishes.size, wishes.random_crop)
+        fraction = wishes.settings.get("val", 0)
         return hold_out(data, fraction, budget) if fraction else (data, None)
 
     @property
@@ -123,9 +135,12 @@ class TrainingRun:
         """The model that is trained; at first with the weights that training starts from."""
         wishes = self.wishes
         if self.init is None:
-            return new_model(self.data.images, wishes.arch, wishes.arch_args, wishes.seed).to(self.device)
+            options = (wishes.arch, wishes.arch_args, wishes.seed, wishes.top_pixels)
+            return new_model(self.data.images, *options).to(self.device)
+        if wishes.top_pixels:
+            raise UsageError("--top-pixels chooses for a new model; one from --init sees what it did before")
         model = checkpoint.restore(self.init)
-        check_init(model, self.data.images, wishes.arch, wishes.arch_args)
+        check_init(model, self.data.images, wishes.arch, wishes.arch_args, "imported" in self.init.meta)
         return model.to(self.device)
 
     @cached_property
@@ -134,7 +149,8 @@ class TrainingRun:
         wishes = self.wishes
         mirrored = self.source.name not in UNMIRRORED
         shape = self.data.head.shape
-        settings = configuration.resolve(wishes.settings, wishes.epochs, wishes.threat, shape, mirrored)
+        resized = {"augment": "rrc+flip" if mirrored else "rrc"} if wishes.size else {}
+        settings = configuration.resolve(resized | wishes.settings, wishes.epochs, wishes.threat, shape, mirrored)
         amp = devices.use_amp(wishes.amp, self.device)
         return TrainConfig(**settings, threat=wishes.threat, seed=wishes.seed, amp=amp)
 
@@ -159,6 +175,7 @@ class TrainingRun:
                 "classes": head.num_classes,
                 "history": list(head.history),
                 "streamed": self.data.streamed,
+                **({"size": self.data.size} if self.data.size else {}),
             },
             **({"curves": self.curves.to_json()} if self.curves.sets else {}),
             "seed": self.config.seed,

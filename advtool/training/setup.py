@@ -10,13 +10,16 @@ from advtool import keyed
 from advtool.data import holdout
 from advtool.data.arrays import Images, TooLarge, complete, load
 from advtool.data.batches import Batches, MemoryBatches, StreamBatches
+from advtool.data.correlation import most_correlated
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head, by
 from advtool.models.classifier import Classifier, ModelSpec
-from advtool.models.registry import build, default_arch
+from advtool.models.importing import refit
+from advtool.models.registry import build, check_runs, default_arch
 
 STATISTICS_IMAGES = 10_000
+STATISTICS_RESIZED = 2_000
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,10 @@ class TrainingData:
 
     Attributes
     ----------
-    images : all of them; the first 10,000 if they are streamed
+    images : all of them; the first 10,000 if they are streamed, 2,000 if they are resized
     n : how many there are
+    size : side that the images are scaled to; None for as they are
+    random_crop : scale by random-resized crops
     """
 
     source: Source
@@ -34,6 +39,8 @@ class TrainingData:
     n: int
     streamed: bool
     limit: int | None
+    size: int | None = None
+    random_crop: bool = False
 
     @property
     def head(self) -> Head:
@@ -43,24 +50,35 @@ class TrainingData:
         """Batches of this data on the device."""
         if not self.streamed:
             return MemoryBatches(self.images, batch_size, seed, device)
-        return StreamBatches(self.source, self.head, batch_size, seed, device, self.n, workers)
+        crops = (self.size, self.random_crop)
+        return StreamBatches(self.source, self.head, batch_size, seed, device, self.n, workers, *crops)
 
 
-def read_training_data(source: Source, limit: int | None, budget: float) -> TrainingData:
-    """Read training images into memory, or prepare to stream them if they need more than `budget` bytes.
+def read_training_data(
+    source: Source, limit: int | None, budget: float, size: int | None = None, random_crop: bool = False
+) -> TrainingData:
+    """Read training images into memory, or prepare to stream them.
+
+    They are streamed if they need more than `budget` bytes, and for random-resized crops, which need them whole.
 
     Raises
     ------
     AdvtoolError
-        if they do not fit and come from a pipe, which cannot be read again
+        if they have to be streamed and come from a pipe, which cannot be read again
     """
-    try:
-        images = load(source, limit, budget)
-        return TrainingData(source, images, len(images), False, limit)
-    except TooLarge as error:
-        if not source.repeatable:
-            raise AdvtoolError(f"{error}, too much for memory: write them to shards and train on those") from None
-    start = load(source, min(limit or STATISTICS_IMAGES, STATISTICS_IMAGES))
+    if not (size and random_crop):
+        try:
+            images = load(source, limit, budget, size)
+            return TrainingData(source, images, len(images), False, limit, size)
+        except TooLarge as error:
+            if not source.repeatable:
+                raise AdvtoolError(f"{error}, too much for memory: write them to shards and train on those") from None
+    elif not source.repeatable:
+        raise AdvtoolError(
+            f"{source.name}: random-resized crops need images that can be read again: write them to shards"
+        )
+    first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
+    start = load(source, min(limit or first, first), size=size)
     n, max_label = _scan(source, limit)
     declared = source.open().head
     images = Images(
@@ -71,7 +89,7 @@ def read_training_data(source: Source, limit: int | None, budget: float) -> Trai
         start.name,
         start.split,
     )
-    return TrainingData(source, images, n, True, limit)
+    return TrainingData(source, images, n, True, limit, size, random_crop)
 
 
 def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[TrainingData, Images]:
@@ -91,21 +109,36 @@ def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[Traini
     count = sum(1 for _ in part.open())
     holdout.check(count, data.n, fraction)
     first = holdout.split(data.images, fraction)[0]
-    return replace(data, source=rest, images=first, n=data.n - count), load(part, max_bytes=budget)
+    return replace(data, source=rest, images=first, n=data.n - count), load(part, max_bytes=budget, size=data.size)
 
 
-def new_model(images: Images, arch: str | None, args: dict, seed: int) -> Classifier:
-    """A freshly initialised model for these images; its normalisation is their mean and deviation."""
+def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixels: int | None = None) -> Classifier:
+    """A freshly initialised model for these images; its normalisation is their mean and deviation.
+
+    With `top_pixels` it sees only so many pixels, those that correlate most with the label on these images.
+    """
     shape = images.head.shape
     mean, std = channel_statistics(images.pixels)
-    spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args)
+    pixels = most_correlated(images, top_pixels) if top_pixels else None
+    spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args, pixels)
     torch.manual_seed(keyed.derive(seed, "initialisation") % 2**31)
-    return build(spec)
+    model = build(spec)
+    check_runs(model)
+    return model
 
 
-def check_init(model: Classifier, images: Images, arch: str | None, args: dict) -> None:
-    """Refuse to continue from a model that the data or the options do not fit."""
-    spec, head = model.spec, images.head
+def check_init(model: Classifier, images: Images, arch: str | None, args: dict, imported: bool = False) -> None:
+    """Refuse to continue from a model that the data or the options do not fit.
+
+    An imported model, which knows neither the size of the images nor the names of the classes, takes the data's.
+    """
+    head = images.head
+    if imported:
+        if head.shape != model.spec.shape:
+            refit(model, head.shape)
+        if head.num_classes == len(model.spec.classes):
+            model.spec = replace(model.spec, classes=head.classes)
+    spec = model.spec
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
         raise UsageError(f"--init: the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}")
     if head.shape != spec.shape or head.num_classes != len(spec.classes):
@@ -128,7 +161,10 @@ def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
 
 def _scan(source: Source, limit: int | None) -> tuple[int, int]:
     """(number of samples, largest label) of a source, without decoding images."""
+    reader = source.open()
+    if hasattr(reader, "__len__"):
+        return min(len(reader), limit or len(reader)), reader.head.num_classes - 1
     count, largest = 0, 0
-    for sample in itertools.islice(iter(source.open()), limit):
+    for sample in itertools.islice(iter(reader), limit):
         count, largest = count + 1, max(largest, sample.label)
     return count, largest

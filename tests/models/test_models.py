@@ -3,37 +3,19 @@ import json
 import pytest
 import torch
 import torchvision
+from model_problems import CIFAR, DIGITS, MNIST, assert_works, narrow, spec
 
 import advtool
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints, streams
 from advtool.models import checkpoint, registry
-from advtool.models.classifier import ModelSpec
 from advtool.models.registry import NAMES, build
-
-DIGITS, MNIST, CIFAR = (1, 8, 8), (1, 28, 28), (3, 32, 32)
-
-
-def spec(arch: str, shape=CIFAR, classes: int = 10, **args) -> ModelSpec:
-    channels = shape[0]
-    return ModelSpec(arch, tuple(map(str, range(classes))), shape, (0.4,) * channels, (0.25,) * channels, args)
 
 
 @pytest.mark.parametrize("arch", NAMES)
 @pytest.mark.parametrize("shape", [DIGITS, MNIST, CIFAR], ids=["8", "28", "32"])
 def test_every_architecture_goes_forward_backward_and_through_a_file(arch, shape, tmp_path):
-    torch.manual_seed(0)
-    model = build(spec(arch, shape, classes=7))
-    x = torch.rand(2, *shape, requires_grad=True)
-    logits = model(x)
-    assert logits.shape == (2, 7)
-    logits.sum().backward()
-    assert x.grad.isfinite().all() and all(p.grad is not None for p in model.parameters())
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(checkpoint.to_bytes(model, seed=3))
-    loaded = advtool.load(path)
-    assert not loaded.training and loaded.spec == model.spec
-    assert torch.equal(loaded(x), model.eval()(x))
+    assert_works(narrow(arch, shape), tmp_path)
 
 
 def test_normalisation_is_inside_and_not_in_the_state_dict():

@@ -1,29 +1,9 @@
-"""Residual networks: torchvision's, with a stem for small images, and the CIFAR ResNet of Tsipras et al."""
+"""The CIFAR ResNet of Tsipras et al. 2018."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtool.models.small import scaled
-
-SMALL_IMAGE = 64
-
-
-def torchvision_resnet(name: str, classes: int, shape: tuple[int, int, int]) -> nn.Module:
-    """torchvision's ResNet, with its parameter names.
-
-    Images of up to 64 pixels get the CIFAR stem: a 3×3 convolution of stride 1 and no max-pooling.
-    """
-    import torchvision.models
-
-    net = getattr(torchvision.models, name)(weights=None, num_classes=classes)
-    if max(shape[1:]) <= SMALL_IMAGE:
-        net.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
-        net.maxpool = nn.Identity()
-    elif shape[0] != 3:
-        net.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
-    if net.conv1.weight.shape[1] != 3 or max(shape[1:]) <= SMALL_IMAGE:
-        nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
-    return net
 
 
 def resnet_tsipras(classes: int, shape: tuple[int, int, int], width: float = 1.0) -> nn.Module:
