@@ -12,7 +12,7 @@ from advtool.data.arrays import Images
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
-from advtool.errors import AdvtoolError, unknown
+from advtool.errors import AdvtoolError, UsageError, unknown
 from advtool.evaluation.evaluate import Progress, evaluate
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import checkpoint, registry
