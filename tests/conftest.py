@@ -7,23 +7,16 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the tests run side by side
 
-from tests_support import COMMAND, REPOSITORY, environment
+import forked
+from tests_support import REPOSITORY, environment
 
 
 @pytest.fixture
 def advtool(tmp_path):
-    """Run the real command in a fresh directory; returns the finished process, output as bytes."""
+    """Run the real command on files in a fresh directory; returns the finished process, output as bytes."""
 
     def run(*arguments, stdin: bytes | None = None, cwd: Path = tmp_path, timeout: float = 120, **env: str):
-        feed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            capture_output=True,
-            cwd=cwd,
-            env=environment(**env),
-            timeout=timeout,
-            **feed,
-        )
+        return forked.run([*map(str, arguments)], cwd, environment(**env), stdin, timeout)
 
     return run
 
@@ -51,7 +44,7 @@ def checkpoint(tmp_path_factory) -> Path:
     """A small model of the digits, trained for one epoch."""
     path = tmp_path_factory.mktemp("checkpoint") / "digits.safetensors"
     arguments = ["train", "--epochs", "1", "--arch", "mlp", "--hidden", "32", "-o", str(path), "-q"]
-    subprocess.run([*COMMAND, *arguments], check=True, stdin=subprocess.DEVNULL, env=environment(), timeout=120)
+    forked.run(arguments, path.parent, environment(), None, 120).check_returncode()
     return path
 
 

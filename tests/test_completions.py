@@ -29,7 +29,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 def test_bash_completes_commands_options_and_choices():
     assert complete(["advtool", "tr"]) == ["train"]
-    assert complete(["advtool", "train", "--ep"]) == ["--eps", "--epochs"]
+    assert complete(["advtool", "train", "--ep"]) == ["--eps", "--eps-warmup", "--epochs"]
     assert complete(["advtool", "eval", "--adv", "l"]) == ["l2", "linf"]
 
 

@@ -57,7 +57,8 @@ class Head:
         )
 
     def to_bytes(self) -> bytes:
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, sort_keys=True).encode()
+        fields = {name: value for name, value in asdict(self).items() if value or name != "records"}
+        return json.dumps({"schema": SCHEMA, **fields}, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> "Head":

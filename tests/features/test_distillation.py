@@ -50,7 +50,7 @@ def test_an_unreachable_representation_is_approached_as_nearly_as_the_box_allows
     # Outside the box, so that the optimum is on its boundary and not zero.
     x, start = 3 * torch.rand(4, *SHAPE) - 1, torch.rand(4, *SHAPE)
     with representation(model) as g:
-        z, _, last = distill(g, x, start, steps=2000, step_size=0.002)
+        z, _, last = distill(g, x, start, steps=6000, step_size=0.001)
         size = g(x).detach().norm(dim=1).double()
     for index in range(4):
         target = weight @ x[index].flatten().double().numpy()

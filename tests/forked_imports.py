@@ -1,0 +1,9 @@
+"""What the server of `forked` imports."""
+
+import torch
+import torchvision
+
+import advtool.cli.main
+import advtool.cli.training
+
+__all__ = ["advtool", "torch", "torchvision"]
