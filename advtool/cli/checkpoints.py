@@ -17,7 +17,6 @@ def open_checkpoint(
     from advtool.models.importing import Wanted, read
 
     wanted = Wanted(arch, normalize=normalize)
-
     on_stdin = ckpt == "-" or (
         ckpt is None and data != "-" and streams.stdin_is_data() and streams.stdin().kind == streams.SAFETENSORS
     )
@@ -32,26 +31,42 @@ def open_checkpoint(
     return read(streams.open_path(ckpt), wanted), data
 
 
-def check_fit(model, head, name: str, file) -> None:
-    """Refuse data whose shape or classes the checkpoint was not made for.
+def check_size(model, shape, name: str, file) -> None:
+    """Refuse images of another size than the checkpoint was made for.
 
     A PyTorch file does not say for what size its network was made: the model is made one for the size of the data
     where its weights fit that.
 
     Parameters
     ----------
-    head : of the data, complete
+    shape : (C, H, W) of the data
     name : of the data, for the message
     """
     from advtool.models.importing import refit
 
-    if "imported" in file.meta and tuple(head.shape) != model.spec.shape:
-        refit(model, head.shape)
+    if "imported" in file.meta and tuple(shape) != model.spec.shape:
+        refit(model, shape)
+    if tuple(shape) != tuple(model.spec.shape):
+        takes = f"the model takes {by(model.spec.shape)} {_trained_on(file)}"
+        raise AdvtoolError(f"{name} does not fit {file.path}: images are {by(shape)}, {takes}")
+
+
+def check_fit(model, head, name: str, file) -> None:
+    """Refuse data whose shape or classes the checkpoint was not made for.
+
+    Parameters
+    ----------
+    head : of the data, complete
+    name : of the data, for the message
+    """
+    check_size(model, head.shape, name, file)
     spec, classes = model.spec, head.num_classes
-    trained_on = (file.meta.get("data") or {}).get("source", "other data")
-    where, hint = f"{name} does not fit {file.path}", f"(trained on {trained_on}; see --data)"
-    if tuple(head.shape) != tuple(spec.shape):
-        raise AdvtoolError(f"{where}: images are {by(head.shape)}, the model takes {by(spec.shape)} {hint}")
     renamed = head.classes != spec.classes[:classes] and head.classes != tuple(map(str, range(classes)))
     if classes > len(spec.classes) or (classes < len(spec.classes) and renamed):
-        raise AdvtoolError(f"{where}: {classes} classes, the model knows {len(spec.classes)} {hint}")
+        knows = f"the model knows {len(spec.classes)} {_trained_on(file)}"
+        raise AdvtoolError(f"{name} does not fit {file.path}: {classes} classes, {knows}")
+
+
+def _trained_on(file) -> str:
+    source = (file.meta.get("data") or {}).get("source", "other data")
+    return f"(trained on {source}; see --data)"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from advtool.cli import console, options, output, parse
-from advtool.errors import AdvtoolError, UsageError
+from advtool.errors import UsageError
 
 BATCH_SIZE = 512
 
@@ -20,6 +20,8 @@ def distill(
             help="Checkpoint whose features to keep. Default: stdin, if that carries safetensors.",
         ),
     ] = None,
+    arch: options.CkptArch = None,
+    normalize: options.Normalize = None,
     data: options.Data = None,
     split: options.Split = None,
     from_: Annotated[
@@ -98,22 +100,23 @@ def distill(
 
     from advtool import device as devices
     from advtool import distributed
-    from advtool.cli.checkpoints import open_checkpoint
+    from advtool.cli.checkpoints import check_size, open_checkpoint
     from advtool.cli.shard_output import recorded_command, shard_destination
     from advtool.data.arrays import SampleChecker
     from advtool.data.sources import resolve
     from advtool.features.distilled import Recipe, Tally, default_recipe, distilled_samples
     from advtool.features.representation import representation
     from advtool.features.starts import Noise, gather
-    from advtool.io.head import by
     from advtool.models.checkpoint import restore
 
     console.interruptible()
     chosen, reason = devices.choose(device)
-    file, data = open_checkpoint(ckpt, data, "distill")
+    file, data = open_checkpoint(ckpt, data, "distill", arch, normalize)
     source = resolve(data, split, data_root=data_root, download=download)
     target = shard_destination(out, source, force, shard_size, "distilled", resumable=True, resume=resume)
     model = restore(file).to(chosen)
+    reader = source.open()
+    check_size(model, reader.head.shape or model.spec.shape, source.name, file)
     shape = tuple(model.spec.shape)
     default_steps, default_size = default_recipe(shape, from_ == "noise")
     recipe = Recipe(default_steps if steps is None else steps, size or default_size, tol, layer)
@@ -129,10 +132,6 @@ def distill(
     if dry_run:
         output.print_json({"schema": 1, **described, "source": source.name, "output": target.name})
         return
-    reader = source.open()
-    if reader.head.shape not in (None, shape):
-        where = f"{source.name} does not fit {file.path}"
-        raise AdvtoolError(f"{where}: images are {by(reader.head.shape)}, the model takes {by(shape)}")
     head = replace(reader.head, shape=shape)
     if from_ == "noise":
         samples, starts = iter(reader), Noise(shape, seed)

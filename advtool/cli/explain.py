@@ -15,6 +15,8 @@ def explain(
             "--ckpt", metavar="FILE|-", help="Checkpoint; repeat it for a row each. Default: stdin, if that has one."
         ),
     ] = None,
+    arch: options.CkptArch = None,
+    normalize: options.Normalize = None,
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -161,6 +163,8 @@ def explain(
 
     plan = Plan(
         checkpoints=tuple(ckpt or ()),
+        arch=arch,
+        normalize=normalize,
         data=tuple(data or ()),
         split=split,
         data_root=data_root,

@@ -27,6 +27,8 @@ class Plan:
     """The options of ``advtool explain``, parsed."""
 
     checkpoints: tuple[str, ...]
+    arch: str | None
+    normalize: str | None
     data: tuple[str, ...]
     split: str | None
     data_root: Path | None
@@ -100,7 +102,7 @@ def run(plan: Plan, out: str | None, shards: str | None, force: bool, json: bool
     device, reason = devices.choose(plan.device)
     files, data = [], plan.data[0] if plan.data else None
     for name in plan.checkpoints or (None,) if plan.method != "samples" else ():
-        file, data = open_checkpoint(name, data, "explain")
+        file, data = open_checkpoint(name, data, "explain", plan.arch, plan.normalize)
         files.append(file)
     sources = [_source(plan, name) for name in (plan.data if plan.method == "samples" and plan.data else (data,))]
     places = _places(plan, sources[0], out, file_format, shards, force, json)

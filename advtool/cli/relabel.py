@@ -39,6 +39,8 @@ def relabel(
     predict: Annotated[
         str | None, typer.Option("--predict", metavar="FILE", help="Labels as this checkpoint predicts. Default: off.")
     ] = None,
+    arch: options.CkptArch = None,
+    normalize: options.Normalize = None,
     classes: Annotated[
         int | None,
         typer.Option("--classes", metavar="C", min=1, help="Number of classes. Default: as the source says."),
@@ -87,7 +89,9 @@ def relabel(
     head = class_counts.declared(reader.head, source, limit, classes)
     samples, tally = itertools.islice(iter(reader), limit), Tally()
     if predict:
-        names, record, relabelled = _predicted(predict, head, samples, source, device, batch_size or 512, tally)
+        names, record, relabelled = _predicted(
+            (predict, arch, normalize), head, samples, source, device, batch_size or 512, tally
+        )
     else:
         if shift is not None:
             rule = rules.Shift(head.classes, shift)
@@ -118,25 +122,22 @@ def relabel(
     console.say(f"wrote {tally.describe()} to {target.name}")
 
 
-def _predicted(path, head, samples, source, device, batch_size, tally):
+def _predicted(checkpoint, head, samples, source, device, batch_size, tally):
     """(class names, record, stream) of labels that a checkpoint predicts."""
     from dataclasses import replace
 
     from advtool import device as devices
-    from advtool.cli.checkpoints import open_checkpoint
+    from advtool.cli.checkpoints import check_size, open_checkpoint
     from advtool.data.arrays import SampleChecker
-    from advtool.errors import AdvtoolError
     from advtool.features.predicted import predicted_samples
-    from advtool.io.head import by
     from advtool.models.checkpoint import restore
 
     chosen, reason = devices.choose(device)
-    file, _ = open_checkpoint(path, source.name, "relabel --predict")
+    path, arch, normalize = checkpoint
+    file, _ = open_checkpoint(path, source.name, "relabel --predict", arch, normalize)
     model = restore(file).to(chosen)
-    shape = tuple(model.spec.shape)
-    if head.shape not in (None, shape):
-        where = f"{source.name} does not fit {file.path}"
-        raise AdvtoolError(f"{where}: images are {by(head.shape)}, the model takes {by(shape)}")
+    shape = head.shape or tuple(model.spec.shape)
+    check_size(model, shape, source.name, file)
     console.detail(f"device: {reason}")
     settings = devices.Settings(chosen, batch_size)
     check = SampleChecker(replace(head, shape=shape))
