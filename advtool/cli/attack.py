@@ -82,6 +82,7 @@ def attack(
     parse.choice(keep, "--keep", ("best", "last"))
     parse.choice(loss, "--loss", ("ce", "dlr", "margin"))
 
+    import itertools
     from dataclasses import asdict
 
     from advtool import device as devices
@@ -124,7 +125,7 @@ def attack(
     settings = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp)
     console.detail(f"device: {reason}")
     tally = Tally()
-    todo = target.todo(head, _first(samples, limit))
+    todo = target.todo(head, itertools.islice(samples, limit))
     with distributed.joined(chosen.type == "cuda"), console.bar(f"attacking ({method.name})", limit) as advance:
         attacked = adversarial_samples(
             todo, SampleChecker(head), model, method, request, settings, tally, file_format, advance
@@ -152,9 +153,3 @@ def _peek(reader):
     samples = iter(reader)
     first = next(samples)
     return itertools.chain([first], samples), replace(reader.head, shape=reader.head.shape or first.shape())
-
-
-def _first(samples, limit: int | None):
-    import itertools
-
-    return itertools.islice(samples, limit)

@@ -66,15 +66,7 @@ def distill(
     limit: options.Limit = None,
     data_root: options.DataRoot = None,
     download: options.Download = False,
-    max_memory: Annotated[
-        float | None,
-        typer.Option(
-            "--max-memory",
-            metavar="GIB",
-            min=0,
-            help="Of start images; of a set that needs more, a random part is used. Default: half of what is free.",
-        ),
-    ] = None,
+    max_memory: options.MaxMemory = None,
     batch_size: options.BatchSize = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -96,6 +88,7 @@ def distill(
     if size is not None and size <= 0:
         raise UsageError("--step-size must be positive")
 
+    import itertools
     from dataclasses import replace
 
     from advtool import device as devices
@@ -148,7 +141,7 @@ def distill(
     console.detail(f"device: {reason}")
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {starts.described}")
     settings, tally = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp), Tally()
-    todo = target.todo(head, _first(samples, limit))
+    todo = target.todo(head, itertools.islice(samples, limit))
     with distributed.joined(chosen.type == "cuda"), console.training_bar(limit) as advance:
         made = distilled_samples(
             todo,
@@ -162,9 +155,3 @@ def distill(
         )
         target.write(head, made)
     console.say(f"wrote {tally.describe()} to {target.name}")
-
-
-def _first(samples, limit: int | None):
-    import itertools
-
-    return itertools.islice(samples, limit)

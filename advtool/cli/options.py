@@ -160,3 +160,13 @@ Normalize = Annotated[
         " Default: none.",
     ),
 ]
+MaxMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--max-memory",
+        metavar="GIB",
+        min=0,
+        help="Memory for images: train streams those that need more, distill draws its starts from a part of them."
+        " Default: half of what is free.",
+    ),
+]

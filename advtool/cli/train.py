@@ -177,15 +177,7 @@ def train(
     limit: options.Limit = None,
     data_root: options.DataRoot = None,
     download: options.Download = False,
-    max_memory: Annotated[
-        float | None,
-        typer.Option(
-            "--max-memory",
-            metavar="GIB",
-            min=0,
-            help="Images that need more are streamed. Default: half of what is free.",
-        ),
-    ] = None,
+    max_memory: options.MaxMemory = None,
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="Threads that decode streamed images.")
     ] = 2,
