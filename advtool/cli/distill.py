@@ -127,11 +127,11 @@ def distill(
         return
     head = replace(reader.head, shape=shape)
     if from_ == "noise":
-        samples, starts = iter(reader), Noise(shape, seed)
+        samples, starts, n = iter(reader), Noise(shape, seed), limit
     else:
         budget = devices.memory_budget(devices.choose("cpu")[0], max_memory)
         gathered = gather(source, head, reader, limit, budget, seed)
-        samples, starts = gathered.samples, gathered.pool
+        samples, starts, n = gathered.samples, gathered.pool, gathered.n or limit
     head = head.after(
         recorded_command(),
         {**described, "starts": starts.described},
@@ -142,7 +142,7 @@ def distill(
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {starts.described}")
     settings, tally = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp), Tally()
     todo = target.todo(head, itertools.islice(samples, limit))
-    with distributed.joined(chosen.type == "cuda"), console.training_bar(limit) as advance:
+    with distributed.joined(chosen.type == "cuda"), console.training_bar(n) as advance:
         made = distilled_samples(
             todo,
             SampleChecker(head),

@@ -80,15 +80,18 @@ def shard_destination(
     UsageError
         for what cannot work, before any work is done
     """
+    several = distributed.processes().world > 1
+    if several and not resumable:
+        raise UsageError("several processes are for train, attack, distill and eval")
     if not (out and out != "-" and (out.endswith("/") or Path(out).is_dir() or shard_size)):
         if resume:
             raise UsageError("--resume needs -o DIR/, in which the finished shards lie")
-        if distributed.processes().world > 1:
+        if several:
             raise UsageError("several processes write shards into a directory: -o DIR/")
         stem = Path(source.name.rstrip("/")).name.split(".")[0] or "data"
         stem = "-".join([stem, *([source.split] if source.split else []), *([suffix] if suffix else [])])
         return ShardDestination(output.destination(out, stem, ".tar", force), None)
-    if distributed.processes().world > 1 and not (source.repeatable and resumable):
+    if several and not source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
     return ShardDestination(None, _directory(Path(out), source, force, shard_size, resumable, resume))
 

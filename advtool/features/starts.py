@@ -98,10 +98,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Samples to go through, and the pool of starts for them."""
+    """Samples to go through, the pool of starts for them, and how many there are: None if that is not known."""
 
     samples: Iterator[Sample]
     pool: Pool
+    n: int | None
 
 
 def gather(
@@ -128,8 +129,9 @@ def gather(
             if pool.offered == pool.capacity:
                 break
     if source.repeatable:
-        return Gathered(islice(iter(source.open()), limit), pool)
-    return Gathered(itertools.chain(kept, _offered(stream, pool, check)), pool)
+        return Gathered(islice(iter(source.open()), limit), pool, pool.offered)
+    n = pool.offered if pool.offered < pool.capacity else None
+    return Gathered(itertools.chain(kept, _offered(stream, pool, check)), pool, n)
 
 
 def _offered(samples: Iterable[Sample], pool: Pool, check: SampleChecker) -> Iterator[Sample]:
