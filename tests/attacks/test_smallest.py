@@ -81,13 +81,13 @@ def test_the_model_is_left_exactly_as_found_also_after_an_error(attack):
 
 @attacks
 def test_results_do_not_depend_on_the_batch(attack):
-    model, x, y = digits(24)
-    keyed = {"ids": torch.arange(100, 124)} if attack.func is fab else {}
+    model, x, y = digits(8)
+    keyed = {"ids": torch.arange(100, 108)} if attack.func is fab else {}
     whole = attack(model, x, y, **keyed)
-    for size in (1, 7):
+    for size in (1, 3):
         parts = [
             attack(model, *(each[i : i + size] for each in (x, y)), **{k: v[i : i + size] for k, v in keyed.items()})
-            for i in range(0, 24, size)
+            for i in range(0, 8, size)
         ]
         distances = [(z - x).flatten(1).norm(dim=1) for z in (whole, torch.cat(parts))]
         assert torch.allclose(*distances, rtol=2e-3)

@@ -59,7 +59,9 @@ def test_impossible_wishes(advtool, checkpoint, arguments, code, says):
     assert says in done.stderr.decode().splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", [("distill", *FAST), ("attack", "--eps", 0.5, *FAST)])
+@pytest.mark.parametrize(
+    "command", [("distill", *FAST), pytest.param(("attack", "--eps", 0.5, *FAST), marks=pytest.mark.slow)]
+)
 def test_two_processes_make_the_same_samples_as_one(advtool, checkpoint, tmp_path, command):
     arguments = [*command, "--ckpt", checkpoint, "--shard-size", 16]
     assert advtool(*arguments, "-o", "one/").returncode == 0
@@ -115,6 +117,7 @@ def test_a_stage_that_dies_leaves_nothing(shell, checkpoint, tmp_path):
     assert make.files_below(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_pipelines_of_the_paper(shell, checkpoint, tmp_path):
     """D_R, D_rand, D_det and the relabelled test set, in small."""
     m = checkpoint

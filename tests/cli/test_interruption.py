@@ -78,7 +78,14 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path, start):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, advtool, start, how):
     assert advtool(*SHORT, "-o", "straight.safetensors").returncode == 0
     process = start(*SHORT, "-o", "m.safetensors")

@@ -16,7 +16,7 @@ from advtool.io import checkpoints, streams
 from advtool.training.parallel import Share
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "advtool"]
-# 90 images in batches of 32, the last of 26, and one of 1 row: fewer than there are processes.
+# 97 images in batches of 32: the last has 1 row, fewer than there are processes.
 TRAIN = ["train", "--arch", "mlp", "--hidden", "16", "--epochs", "3", "--batch-size", "32"]
 
 
@@ -36,9 +36,8 @@ def history_of(path) -> list[dict]:
     return checkpoints.read(streams.open_path(path)).meta["history"]
 
 
-@pytest.mark.parametrize("n", [90, 97])
-def test_two_processes_train_to_the_same_curve_as_one(advtool, tmp_path, n):
-    arguments = [*TRAIN, "-n", n, "--adv", "l2", "--eps", "0.5", "--test-limit", "50"]
+def test_two_processes_train_to_the_same_curve_as_one(advtool, tmp_path):
+    arguments = [*TRAIN, "-n", 97, "--adv", "l2", "--eps", "0.5", "--test-limit", "50"]
     assert advtool(*arguments, "-o", "one.safetensors").returncode == 0
     done = run(tmp_path, *arguments, "-o", "two.safetensors", "--json")
     assert done.returncode == 0, done.stderr.decode()
