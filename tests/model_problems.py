@@ -4,6 +4,9 @@ import torch
 
 import advtool
 from advtool.attacks import pgd
+from advtool.attacks.guard import untouched
+from advtool.features.distill import distill
+from advtool.features.representation import representation
 from advtool.models import checkpoint
 from advtool.models.classifier import ModelSpec
 from advtool.models.registry import build
@@ -24,7 +27,7 @@ def narrow(arch: str, shape=CIFAR) -> ModelSpec:
 
 
 def assert_works(wanted: ModelSpec, tmp_path) -> None:
-    """Forward and backward in training mode, a file and back, an attack, and an affine map for a head."""
+    """Forward and backward in training mode, a file and back, an attack, a step of distillation, an affine head."""
     torch.manual_seed(0)
     model = build(wanted)
     x, y = torch.rand(2, *wanted.shape, requires_grad=True), torch.tensor([0, 6])
@@ -41,3 +44,7 @@ def assert_works(wanted: ModelSpec, tmp_path) -> None:
     torch.testing.assert_close(loaded(x), model.eval()(x), rtol=0, atol=0)
     adversarial = pgd(loaded, x.detach(), y, Threat.evaluation("l2", 0.5, steps=1))
     assert (adversarial - x).flatten(1).norm(dim=1).max() <= 0.5001 and adversarial.isfinite().all()
+    with untouched(loaded), representation(loaded) as represent:
+        z, first, last = distill(represent, x.detach(), torch.rand_like(x), steps=1)
+        assert represent(x).shape == (2, head.in_features)
+    assert z.shape == x.shape and first.isfinite().all() and last.isfinite().all()
