@@ -8,7 +8,10 @@ from tests_support import COMMAND, environment
 
 
 def test_train_pipes_into_eval(shell):
-    process = shell("advtool train --epochs 1 --adv l2 --eps 0.5 | advtool eval --adv l2 --eps 0.25,0.5 --steps 5")
+    process = shell(
+        "advtool train --arch mlp --hidden 64 --epochs 2 --adv l2 --eps 0.5 |"
+        " advtool eval --adv l2 --eps 0.25,0.5 --steps 5"
+    )
     assert process.returncode == 0, process.stderr.decode()
     report = json.loads(process.stdout)
     assert process.stdout.count(b"\n") == 1
@@ -57,8 +60,8 @@ def test_data_through_a_pipe_equals_data_from_its_source(shell, tmp_path, checkp
 
 def test_data_pipes_into_train(shell, tmp_path):
     process = shell(
-        "advtool data digits | advtool train --epochs 1 -o a.safetensors && "
-        "advtool train --epochs 1 -o b.safetensors --data digits"
+        "advtool data digits | advtool train --arch mlp --epochs 1 -o a.safetensors && "
+        "advtool train --arch mlp --epochs 1 -o b.safetensors --data digits"
     )
     assert process.returncode == 0, process.stderr.decode()
     assert b"no test split" in process.stderr
@@ -93,7 +96,8 @@ def test_help_is_quick_because_it_imports_no_torch(advtool):
 
 
 def test_the_same_command_gives_the_same_bytes(shell, tmp_path):
-    line = "advtool train --epochs 1 -n 300 --adv linf --eps 0.1 -q -o {0}.safetensors; advtool data digits -o {0}.tar"
+    train = "advtool train --arch mlp --hidden 32 --epochs 1 -n 200 --adv linf --eps 0.1 --test-limit 20 -q"
+    line = train + " -o {0}.safetensors; advtool data digits -o {0}.tar"
     assert shell(line.format("a")).returncode == 0
     time.sleep(1.1)  # a time stamp would differ
     assert shell(line.format("b")).returncode == 0

@@ -31,7 +31,7 @@ def terminal(tmp_path):
 
 def test_training_at_a_terminal_shows_a_bar_and_writes_a_fresh_file(terminal, tmp_path):
     for expected in ("digits-mlp-standard.safetensors", "digits-mlp-standard-2.safetensors"):
-        shown, status = terminal("train", "--epochs", "2", "--arch", "mlp")
+        shown, status = terminal("train", "--epochs", "2", "-n", "500", "--arch", "mlp")
         assert status == 0, shown
         assert f"wrote {expected}" in shown
         assert "epoch 2/2" in shown and "images/s" in shown and "━" in shown
