@@ -10,14 +10,14 @@ from advtool.io.head import by
 
 
 def data(
-    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="The same as --data SOURCE.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="The same as --data.")] = None,
     data_: options.Data = None,
     split: options.Split = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the named datasets and stop.")] = False,
-    info: Annotated[bool, typer.Option("--info", help="Count and describe instead of converting.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the named datasets and stop. Default: off.")] = False,
+    info: Annotated[bool, typer.Option("--info", help="Count and describe, convert nothing. Default: off.")] = False,
     verify: Annotated[
         bool,
-        typer.Option("--verify", help="Decode everything and report the first fault instead of converting."),
+        typer.Option("--verify", help="Decode all, report the first fault, convert nothing. Default: off."),
     ] = False,
     size: Annotated[
         int | None,

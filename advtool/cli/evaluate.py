@@ -77,7 +77,9 @@ def evaluate(
     ] = None,
     plot: Annotated[
         str | None,
-        typer.Option("--plot", metavar="FILE", help="Draw accuracy against steps or eps as .png, .pdf or .svg."),
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw accuracy against steps or eps: .png, .pdf, .svg. Default: off."
+        ),
     ] = None,
     limit: options.Limit = None,
     data_root: options.DataRoot = None,

@@ -50,11 +50,11 @@ Adv = Annotated[
 ]
 Eps = Annotated[
     str | None,
-    typer.Option("--eps", metavar="E", help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."),
+    typer.Option("--eps", metavar="E", help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255. Default: none."),
 ]
 EpsList = Annotated[
     str | None,
-    typer.Option("--eps", metavar="E[,E…]", help="Radii on the [0,1] pixel scale, such as 0.25,0.5 or 8/255."),
+    typer.Option("--eps", metavar="E[,E…]", help="Radii on the [0,1] pixel scale: 0.25,0.5 or 8/255. Default: none."),
 ]
 StepSize = Annotated[
     str | None,
@@ -137,7 +137,10 @@ Ckpt = Annotated[
 Restarts = Annotated[
     int,
     typer.Option(
-        "--restarts", metavar="R", min=1, help="Runs of an attack that starts at random (of pgd, all but the first do)."
+        "--restarts",
+        metavar="R",
+        min=1,
+        help="Runs of an attack that starts at random (pgd: all but the first). Default: 1.",
     ),
 ]
 Loss = Annotated[

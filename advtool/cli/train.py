@@ -148,7 +148,8 @@ def train(
         ),
     ] = None,
     eval_every: Annotated[
-        int, typer.Option("--eval-every", metavar="N", min=1, help="Epochs from one such record to the next.")
+        int,
+        typer.Option("--eval-every", metavar="N", min=1, help="Epochs between two such records. Default: 1."),
     ] = 1,
     plot: Annotated[
         str | None,
@@ -171,7 +172,7 @@ def train(
             "--test-limit",
             metavar="N",
             min=0,
-            help="Test images to attack in the final evaluation, drawn by key; 0 for all.",
+            help="Test images to attack in the final evaluation, drawn by key; 0 for all. Default: 1000.",
         ),
     ] = 1000,
     limit: options.Limit = None,
@@ -179,7 +180,7 @@ def train(
     download: options.Download = False,
     max_memory: options.MaxMemory = None,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Threads that decode streamed images.")
+        int, typer.Option("--workers", metavar="N", min=1, help="Threads that decode streamed images. Default: 2.")
     ] = 2,
     seed: options.Seed = 0,
     device: options.Device = "auto",

@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import pickletools
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -58,14 +59,14 @@ def _refusal(data: bytes, name: str) -> str:
     with_dill = any(each.startswith("dill") for each in objects)
     new = Path(name).with_suffix(".tensors.pt")
     script = (
-        f"import torch{', dill' if with_dill else ''}; c = torch.load('{name}', map_location='cpu', weights_only=False"
+        f"import torch{', dill' if with_dill else ''}; c = torch.load({name!r}, map_location='cpu', weights_only=False"
         f"{', pickle_module=dill' if with_dill else ''}); c = c.state_dict() if hasattr(c, 'state_dict') else c;"
-        f" torch.save(c.get('model', c.get('state_dict', c)), '{new}')"
+        f" torch.save(c.get('model', c.get('state_dict', c)), {str(new)!r})"
     )
     return (
         f"{name}: refused, since its pickle holds objects ({shown}) and loading those can run any code."
         f" If you trust its author, keep the tensors only, in a container without network or secrets:"
-        f' python -c "{script}"'
+        f" python -c {shlex.quote(script)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import shlex
 from collections import OrderedDict
 
 import numpy as np
@@ -236,8 +237,7 @@ def test_pickles_that_hold_objects_are_refused_with_the_way_out(original, tmp_pa
     message = str(caught.value)
     assert "refused" in message and "weights_only=False" in message and "\n" not in message
     assert ("dill" in message) == (payload == "function")
-    command = message[message.index('python -c "') + len('python -c "') : -1]
-    exec(command, {"__name__": "way out"})
+    exec(shlex.split(message[message.index("python -c ") :])[2], {"__name__": "way out"})
     assert_same_logits(
         advtool.load(
             tmp_path / "x.tensors.pt", arch="resnet18", **({"normalize": "none"} if payload == "module" else {})

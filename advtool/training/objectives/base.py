@@ -44,6 +44,7 @@ class Objective:
         self.model, self.config = model, config
 
     def outcome(self, batch: Batch) -> Outcome:
+        """The loss of this batch; every objective has its own."""
         raise NotImplementedError
 
     def stepped(self) -> None:
