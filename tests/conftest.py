@@ -3,12 +3,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the tests run side by side
 
 import forked
 from tests_support import REPOSITORY, environment
+
+hypothesis.settings.register_profile("same", derandomize=True)  # a commit passes or fails, always
+hypothesis.settings.register_profile("new", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture

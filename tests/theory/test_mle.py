@@ -73,6 +73,14 @@ def test_robust_covariance_is_the_minimax_of_a_fixed_multiplier():
     assert all(worst(np.log(found.variances) + rng.normal(0, 0.05, 2)) >= here - 1e-7 for _ in range(40))
 
 
+@pytest.mark.parametrize("v", [[1.4e-160], [5e-324], [-5e-324, 2.0], [1e-160, 0.0]])
+@pytest.mark.parametrize("eps", [0.01, 1.0, 3.0])
+def test_tiny_residuals_are_attacked_with_the_whole_budget(v, eps):
+    delta, _ = worst_perturbation(np.array(v), np.arange(1.0, len(v) + 1), eps)
+    assert np.linalg.norm(delta) == pytest.approx(eps, rel=1e-9)
+    assert delta[0] * v[0] >= 0
+
+
 @given(
     st.integers(1, 5).flatmap(
         lambda d: st.tuples(

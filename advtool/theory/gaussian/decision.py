@@ -68,7 +68,7 @@ def threshold(model: TwoGaussians, shift: float = 0.0, noise: float = 0.0, kind:
     NoMinimiser
         for equal widths whose shifted means have met or passed each other: the error is at least ½ everywhere
     """
-    scale = max(model.scale, abs(shift), math.sqrt(noise) if kind == "covariance" else noise)
+    scale = _power_of_two(max(model.scale, abs(shift), math.sqrt(noise) if kind == "covariance" else noise))
     unit = scale**2 if kind == "covariance" else scale
     widths = _widen(model.sigma1 / scale, model.sigma2 / scale, noise / unit, kind)
     separation = model.distance / scale - 2 * (shift / scale)
@@ -77,7 +77,7 @@ def threshold(model: TwoGaussians, shift: float = 0.0, noise: float = 0.0, kind:
 
 def other_stationary_point(model: TwoGaussians, shift: float = 0.0) -> float:
     """The local maximum of the error, at infinity for equal widths. Its digits suffer where the widths nearly agree."""
-    scale = max(model.scale, abs(shift))
+    scale = _power_of_two(max(model.scale, abs(shift)))
     s1, s2, ratio, log_ratio = _widen(model.sigma1 / scale, model.sigma2 / scale, 0.0, "sd")
     m = model.distance / scale - 2 * (shift / scale)
     if s1 == s2:
@@ -87,6 +87,11 @@ def other_stationary_point(model: TwoGaussians, shift: float = 0.0) -> float:
     k = s1 / s2
     root = math.hypot(m, s2 * math.sqrt(2 * ratio * log_ratio))
     return scale * (shift / scale - k * (k * m + root) / ratio)
+
+
+def _power_of_two(size: float) -> float:
+    """The largest one that is at most `size`: dividing by it rounds nothing."""
+    return math.ldexp(0.5, math.frexp(size)[1])
 
 
 def _widen(sigma1: float, sigma2: float, noise: float, kind: str) -> tuple[float, float, float, float]:

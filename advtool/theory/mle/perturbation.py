@@ -33,17 +33,18 @@ def worst_perturbation(v, s, eps: float) -> tuple[np.ndarray, float]:
     def delta(x: float) -> np.ndarray:  # λ = (1 + x)/s_min, so that λs − 1 does not cancel
         return v / ((ratio - 1) + x * ratio)
 
-    along = float(np.linalg.norm(v[at_min]))
-    if along == 0:
+    along = math.hypot(*v[at_min])
+    if along <= 1e-300 * eps:
         rest = np.where(at_min, 0.0, v / np.where(at_min, 1.0, ratio - 1))
         if (left := eps**2 - float(rest @ rest)) >= 0:
-            rest[int(at_min.argmax())] = math.sqrt(left)
+            first = int(at_min.argmax())
+            rest[first] = math.copysign(math.sqrt(left), v[first])
             return rest, 1 / smallest
-    low, high = along / eps, float(np.linalg.norm(v)) / eps
+    low, high = along / eps, math.hypot(*v) / eps
     if high <= low:
         x = low
     else:
-        x = bisect(lambda x: float(np.linalg.norm(delta(x))) - eps, max(low, 1e-300) * (1 - 1e-12), high * (1 + 1e-12))
+        x = bisect(lambda x: math.hypot(*delta(x)) - eps, max(low, 1e-300) * (1 - 1e-12), high * (1 + 1e-12))
     return delta(x), (1 + x) / smallest
 
 
