@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from advtool.data import named
 from advtool.data.arrays import load
@@ -166,6 +167,23 @@ def test_a_damaged_cifar10_is_told_from_a_missing_one(tmp_path, monkeypatch):
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"damaged")
     with pytest.raises(AdvtoolError, match=r"cifar10: cannot read .*cifar-10-batches-py"):
         resolve("cifar10", "test", tmp_path).open()
+
+
+def test_svhn_is_read_from_its_mat_files_with_ten_for_zero(tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    path = tmp_path / "test_32x32.mat"
+    savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": np.array([[10], [1], [9]], np.uint8)})
+    listed = ["", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
+    monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", {"test": listed})
+    test = load(resolve("svhn", "test", tmp_path))
+    np.testing.assert_array_equal(test.pixels, images.transpose(0, 3, 1, 2))
+    assert test.labels.tolist() == [0, 1, 9]
+    assert test.head.classes == tuple("0123456789")
+    path.write_bytes(b"damaged")
+    with pytest.raises(AdvtoolError, match="svhn: cannot read .*test_32x32.mat"):
+        resolve("svhn", "test", tmp_path).open()
 
 
 def test_root_is_the_argument_or_the_variable_or_the_cache(tmp_path, monkeypatch):
