@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from advtool.cli import console
 from advtool.training.loop import Tally
+from advtool.training.overfitting import STEPS as GUARD_STEPS
 
 
 class Reporter:
@@ -49,5 +50,7 @@ def _describe(record: dict) -> str:
         for name in ("clean", "adversarial"):
             if f"{name}_accuracy" in found:
                 parts.append(f"{where}{name} {100 * found[f'{name}_accuracy']:.1f}%")
+    if "pgd_accuracy" in record:
+        parts.append(f"PGD-{GUARD_STEPS} {100 * record['pgd_accuracy']:.1f}%")
     parts += [f"{name} {100 * value:.1f}%" for name, value in record.get("accuracy", {}).items()]
     return ", ".join(parts)

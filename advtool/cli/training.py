@@ -20,6 +20,7 @@ from advtool.io.checkpoints import CheckpointFile
 from advtool.models import importing
 from advtool.training.config import TrainConfig
 from advtool.training.curves import Curves, named
+from advtool.training.overfitting import misled
 from advtool.training.run import TrainingRun, Wishes
 from advtool.training.state import State, StateFile
 
@@ -264,6 +265,12 @@ def _report(run: TrainingRun, destination: output.Destination, metrics: dict, js
             console.say(f"test accuracy, {threat}: {100 * entry['accuracy']:.2f}% of {entry['n']:,}")
     for name, accuracy in (run.history[-1] if run.history else {}).get("accuracy", {}).items():
         console.say(f"accuracy on {name} after the last epoch: {100 * accuracy:.2f}%")
+    if run.selected and misled(kept := run.history[run.selected["epoch"] - 1]):
+        one, many = (f"{100 * kept[name]:.1f}%" for name in ("adversarial_accuracy", "pgd_accuracy"))
+        console.say(
+            f"warning: against its one step {one} of the training images stand, against PGD only {many}: this is no"
+            " robustness; a smaller --step-size may help, or --objective pgd"
+        )
     if run.selected and run.selected["by"] != "last":
         found = f" ({100 * run.selected['accuracy']:.2f}%)" if "accuracy" in run.selected else ""
         console.say("kept epoch {epoch} of {of}: {by}".format(**run.selected) + found)

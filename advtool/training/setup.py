@@ -75,7 +75,8 @@ def read_training_data(
                 raise AdvtoolError(f"{error}, too much for memory: write them to shards and train on those") from None
     elif not source.repeatable:
         raise AdvtoolError(
-            f"{source.name}: random-resized crops need images that can be read again: write them to shards"
+            f"{source.name}: random-resized crops need images that can be read again: write them to shards,"
+            " or name another --augment"
         )
     first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
     start = load(source, min(limit or first, first), size=size)

@@ -1,5 +1,7 @@
 """Weight averaging, validation, the guard, and which weights a run keeps."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -170,6 +172,16 @@ def test_the_guard_sees_a_model_that_lost_its_robustness():
     assert "collapsed" not in sound and broken["collapsed"]
     assert broken["pgd_accuracy"] < finished.history[-1]["pgd_accuracy"] - 0.2
     assert "collapsed" not in guard.check(finished.model, [])
+    declined = [{"pgd_accuracy": accuracy} for accuracy in (0.5, 0.2, broken["pgd_accuracy"])]
+    assert guard.check(finished.model, declined)["collapsed"], "whether it falls at once or little by little"
+
+
+def test_robustness_against_the_one_step_alone_is_warned_of(advtool):
+    common = ["train", "--objective", "fast", "--adv", "linf", "--arch", "mlp", "--hidden", "64", "--lr", "0.01"]
+    found = advtool(*common, "--eps", 0.3, "--step-size", 0.6, "--epochs", 8, "-o", "a.safetensors").stderr.decode()
+    one, many = map(float, re.search(r"one step ([0-9.]+)% .* PGD only ([0-9.]+)%: this is no", found).groups())
+    assert one > many + 20
+    assert "warning" not in advtool(*common, "--eps", 0.02, "--epochs", 2, "-o", "b.safetensors").stderr.decode()
 
 
 def test_the_radius_grows_while_it_warms_up(monkeypatch):
