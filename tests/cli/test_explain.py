@@ -116,25 +116,13 @@ def test_methods_side_by_side_on_adversarial_images_from_a_pipe(shell, tmp_path,
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_robust_gradients_are_sparser_and_lie_on_the_edges(advtool, tmp_path, shared_data):
-    common = [
-        "--data",
-        shared_data / "mnist",
-        "-n",
-        "3000",
-        "--epochs",
-        "4",
-        "--arch",
-        "cnn",
-        "--test-limit",
-        "0",
-        "-q",
-    ]
-    assert advtool("train", *common, "-o", "standard", timeout=600).returncode == 0
+    data = ["--data", shared_data / "mnist"]
+    common = [*data, *"-n 3000 --epochs 4 --arch cnn --width 0.25 --test-limit 0 -q -o".split()]
+    assert advtool("train", *common, "standard", timeout=600).returncode == 0
     threat = ["--adv", "linf", "--eps", "0.1"]
-    assert advtool("train", *common, *threat, "-o", "robust", timeout=600).returncode == 0
-    options = ["--ckpt", "standard", "--ckpt", "robust", "--data", shared_data / "mnist", "-n", "300", "--json"]
+    assert advtool("train", *common, "robust", *threat, timeout=600).returncode == 0
+    options = ["--ckpt", "standard", "--ckpt", "robust", *data, "-n", "300", "--json"]
     report = json.loads(advtool("explain", *options).stdout)
     for name in ("hoyer", "gini", "edge_alignment"):
         difference = report["models"][1]["versus_first"][name]
