@@ -118,7 +118,10 @@ def test_methods_side_by_side_on_adversarial_images_from_a_pipe(shell, tmp_path,
 @pytest.mark.slow
 def test_robust_gradients_are_sparser_and_lie_on_the_edges(advtool, tmp_path, shared_data):
     data = ["--data", shared_data / "mnist"]
-    common = [*data, *"-n 3000 --epochs 4 --arch cnn --width 0.25 --test-limit 0 -q -o".split()]
+    common = [
+        *data,
+        *["-n", "3000", "--epochs", "4", "--arch", "cnn", "--width", "0.25", "--test-limit", "0", "-q", "-o"],
+    ]
     assert advtool("train", *common, "standard", timeout=600).returncode == 0
     threat = ["--adv", "linf", "--eps", "0.1"]
     assert advtool("train", *common, "robust", *threat, timeout=600).returncode == 0
