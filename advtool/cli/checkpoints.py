@@ -48,6 +48,9 @@ def check_size(model, shape, name: str, file) -> None:
         refit(model, shape)
     if tuple(shape) != tuple(model.spec.shape):
         takes = f"the model takes {by(model.spec.shape)} {_trained_on(file)}"
+        channels, height, width = model.spec.shape
+        if shape[0] == channels and height == width:
+            takes += f"; advtool data --size {height} makes them fit"
         raise AdvtoolError(f"{name} does not fit {file.path}: images are {by(shape)}, {takes}")
 
 

@@ -103,7 +103,8 @@ class SampleChecker:
             pixels = np.repeat(pixels, 3, axis=0)
         if pixels.shape != self._shape and not (self._sizes_differ and len(pixels) == self._shape[0]):
             raise sample.fault(
-                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)} (--size N)"
+                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)}"
+                " (advtool data --size N makes them one size)"
                 if sample.key != self._first
                 else f"image is {by(pixels.shape)}, but the head says {by(self._shape)}"
             )
