@@ -5,6 +5,16 @@
 #   recipes/objectives.sh                                                                  # digits, l2 0.5
 #   recipes/objectives.sh --data mnist -n 3000 --arch cnn --width 0.25 -- linf 0.2 -n 200  # train options, norm, eps,
 #                                                                                          # options of eval
+# Obtained, clean and robust (AutoAttack) in %, at about equal processor time:
+#             digits, l2 0.5   MNIST: 10,000 digits, cnn of width 1/4, EPOCHS=8, linf 0.2, 300 test digits (±4)
+#   pgd       99.17  82.78     97.3  84.0
+#   pgd-ema   99.17  82.78     97.3  83.0
+#   trades    97.22  81.39     96.0  86.0
+#   mart      98.89  80.83     98.0  86.0
+#   fast      99.44  80.00     99.0  64.7
+#   free      98.89  82.22     99.3  13.0
+# TRADES, MART and PGD are within each other's error, so the default is the plain one.
+#
 # In passes forward and backward an image costs about 8.3 for pgd, 9.3 for trades and mart, 2.2 for fast, and 4.4 for
 # free with 4 replays an epoch, of which --epochs 4 makes one; so many epochs take as long as EPOCHS of pgd.
 set -euo pipefail
