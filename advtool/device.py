@@ -40,7 +40,7 @@ def choose(name: str) -> tuple[torch.device, str]:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises, by kind of device
         raise UsageError(f"--device {name}: not available ({str(error).splitlines()[0]})") from None
     return device, f"{name} (as asked)"
 
