@@ -4,6 +4,6 @@ import torch
 import torchvision
 
 import advtool.cli.main
-import advtool.cli.training
+import advtool.commands.train
 
 __all__ = ["advtool", "torch", "torchvision"]

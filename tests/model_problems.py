@@ -5,8 +5,8 @@ import torch
 import advtool
 from advtool.attacks import pgd
 from advtool.attacks.guard import untouched
-from advtool.features.distill import distill
-from advtool.features.representation import representation
+from advtool.datasets.distill import distill
+from advtool.datasets.representation import representation
 from advtool.models import checkpoint
 from advtool.models.classifier import ModelSpec
 from advtool.models.registry import build

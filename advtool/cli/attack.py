@@ -88,11 +88,11 @@ def attack(
     from advtool import device as devices
     from advtool import distributed
     from advtool.attacks.registry import Request, get
-    from advtool.cli.checkpoints import check_fit, open_checkpoint
-    from advtool.cli.shard_output import recorded_command, shard_destination
+    from advtool.commands.checkpoints import check_fit, open_checkpoint
+    from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data.arrays import SampleChecker, complete
     from advtool.data.sources import resolve
-    from advtool.features.adversarial import Tally, adversarial_samples
+    from advtool.datasets.adversarial import Tally, adversarial_samples
     from advtool.models.checkpoint import restore
 
     console.interruptible()

@@ -67,7 +67,7 @@ def data(
 
 
 def _convert(source, out, force, limit, size, shard_size, dry_run) -> None:
-    from advtool.cli.shard_output import recorded_command, shard_destination
+    from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data.convert import convert
 
     target = shard_destination(out, source, force, shard_size)

@@ -93,13 +93,13 @@ def distill(
 
     from advtool import device as devices
     from advtool import distributed
-    from advtool.cli.checkpoints import check_size, open_checkpoint
-    from advtool.cli.shard_output import recorded_command, shard_destination
+    from advtool.commands.checkpoints import check_size, open_checkpoint
+    from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data.arrays import SampleChecker
     from advtool.data.sources import resolve
-    from advtool.features.distilled import Recipe, Tally, default_recipe, distilled_samples
-    from advtool.features.representation import representation
-    from advtool.features.starts import Noise, gather
+    from advtool.datasets.distilled import Recipe, Tally, default_recipe, distilled_samples
+    from advtool.datasets.representation import representation
+    from advtool.datasets.starts import Noise, gather
     from advtool.models.checkpoint import restore
 
     console.interruptible()

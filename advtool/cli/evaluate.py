@@ -105,7 +105,7 @@ def evaluate(
     if not norm and (attack != "pgd" or steps or plot or per_sample or base):
         raise UsageError("--attack, --steps, --plot, --per-sample and --base need --adv and --eps")
 
-    from advtool.cli.evaluation import Plan, run
+    from advtool.commands.evaluate import Plan, run
 
     plan = Plan(
         checkpoints=tuple(ckpt or ()),

@@ -159,7 +159,7 @@ def explain(
         raise UsageError("--adv and --eps: large-eps and interpolate take one norm, l2 or linf, and one radius")
     parse.choice(of, "--of", ("loss", "logit"))
 
-    from advtool.cli.explanation import Plan, run
+    from advtool.commands.explain import Plan, run
 
     plan = Plan(
         checkpoints=tuple(ckpt or ()),

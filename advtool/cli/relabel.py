@@ -72,12 +72,12 @@ def relabel(
     import itertools
     import warnings
 
-    from advtool.cli.shard_output import recorded_command, shard_destination
+    from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data import classes as class_counts
-    from advtool.data import groupings, rules
-    from advtool.data.relabel import Tally
-    from advtool.data.relabel import relabel as apply
     from advtool.data.sources import resolve
+    from advtool.datasets import groupings, rules
+    from advtool.datasets.relabel import Tally
+    from advtool.datasets.relabel import relabel as apply
     from advtool.io.samples import ShardWarning
 
     console.interruptible()
@@ -127,9 +127,9 @@ def _predicted(checkpoint, head, samples, source, device, batch_size, tally):
     from dataclasses import replace
 
     from advtool import device as devices
-    from advtool.cli.checkpoints import check_size, open_checkpoint
+    from advtool.commands.checkpoints import check_size, open_checkpoint
     from advtool.data.arrays import SampleChecker
-    from advtool.features.predicted import predicted_samples
+    from advtool.datasets.predicted import predicted_samples
     from advtool.models.checkpoint import restore
 
     chosen, reason = devices.choose(device)

@@ -237,8 +237,8 @@ def train(
     if hidden is not None:
         args["hidden"] = list(args["hidden"])
 
-    from advtool.cli.training import Place
-    from advtool.cli.training import train as run
+    from advtool.commands.train import Place
+    from advtool.commands.train import train as run
     from advtool.training.run import Wishes
 
     wishes = Wishes(

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from advtool.cli.trials import destinations
+from advtool.commands.trials import destinations
 from advtool.errors import UsageError
 from advtool.io import checkpoints, streams
 

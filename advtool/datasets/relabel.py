@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from advtool.data.rules import Rule
+from advtool.datasets.rules import Rule
 from advtool.io.samples import Sample
 
 

@@ -6,7 +6,7 @@ import torch
 
 from advtool.data.arrays import Images
 from advtool.errors import UsageError
-from advtool.features.weights import agreement, correlations, linear_weights
+from advtool.explain.weights import agreement, correlations, linear_weights
 from advtool.io.head import Head
 from advtool.models.classifier import ModelSpec
 from advtool.models.registry import build

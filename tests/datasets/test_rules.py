@@ -7,9 +7,9 @@ import pytest
 import shard_factory as make
 from scipy import stats
 
-from advtool.data import groupings
-from advtool.data.relabel import Tally, relabel
-from advtool.data.rules import Random, Shift
+from advtool.datasets import groupings
+from advtool.datasets.relabel import Tally, relabel
+from advtool.datasets.rules import Random, Shift
 from advtool.errors import AdvtoolError, UsageError
 
 TEN = tuple(f"class {label}" for label in range(10))

@@ -4,16 +4,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from advtool import device as devices
-from advtool.cli import console, output, pictures
-from advtool.cli.checkpoints import check_fit, open_checkpoint
-from advtool.cli.pictures import ATTRIBUTIONS, Made, Row
-from advtool.cli.shard_output import ShardDestination, recorded_command, shard_destination
+from advtool.cli import console, output
+from advtool.commands.checkpoints import check_fit, open_checkpoint
+from advtool.commands.shard_output import ShardDestination, recorded_command, shard_destination
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source, resolve
 from advtool.data.subset import subset
 from advtool.errors import UsageError, unknown
-from advtool.features import drawing
-from advtool.features.attribution_shards import attribution_samples
+from advtool.explain import drawing, pictures
+from advtool.explain.attribution_shards import attribution_samples
+from advtool.explain.pictures import ATTRIBUTIONS, Made, Row
 from advtool.io.atomic import is_special
 from advtool.models.checkpoint import restore
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from advtool.errors import AdvtoolError
-from advtool.features import saliency
+from advtool.explain import saliency
 
 
 class Smooth(nn.Module):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from advtool.features import measures
+from advtool.explain import measures
 
 
 def test_sparsity_of_one_pixel_and_of_all():

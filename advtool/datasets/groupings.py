@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from advtool.data.rules import Grouping
+from advtool.datasets.rules import Grouping
 from advtool.errors import UsageError, unknown
 
 _MAPS = Path(__file__).parent / "maps"

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from advtool.attacks.ball import BALLS
+from advtool.datasets.representation import relative_distance
 from advtool.errors import AdvtoolError
-from advtool.features.representation import relative_distance
 
 
 def distill(

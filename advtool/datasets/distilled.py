@@ -11,10 +11,10 @@ import torch
 from advtool.attacks.guard import untouched
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
+from advtool.datasets.distill import distill
+from advtool.datasets.representation import representation
+from advtool.datasets.starts import Starts
 from advtool.device import Settings
-from advtool.features.distill import distill
-from advtool.features.representation import representation
-from advtool.features.starts import Starts
 from advtool.io import images
 from advtool.io.samples import Sample
 from advtool.models.classifier import Classifier

@@ -12,9 +12,9 @@ from advtool.data.arrays import Images
 from advtool.data.batches import in_order, to_float
 from advtool.device import Settings
 from advtool.errors import AdvtoolError
-from advtool.features.attribution_shards import Attributions
-from advtool.features.drawing import Cell, Grid, photo
-from advtool.features.measures import mean_and_error
+from advtool.explain.attribution_shards import Attributions
+from advtool.explain.drawing import Cell, Grid, photo
+from advtool.explain.measures import mean_and_error
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.classifier import Classifier
 

@@ -8,7 +8,7 @@ from shard_factory import floats, pixels, sample, shard
 
 from advtool.data.sources import resolve
 from advtool.errors import AdvtoolError
-from advtool.features.contact_sheet import contact_sheet
+from advtool.explain.contact_sheet import contact_sheet
 from advtool.io.head import Head
 
 

@@ -4,8 +4,8 @@ import attack_problems as problems
 import pytest
 import torch
 
-from advtool.features.interpolate import first_change, interpolate
-from advtool.features.large_eps import default_eps, large_eps, predict, random_targets
+from advtool.explain.interpolate import first_change, interpolate
+from advtool.explain.large_eps import default_eps, large_eps, predict, random_targets
 
 
 def test_random_targets_are_other_classes_each_as_likely_and_keyed():

@@ -10,8 +10,8 @@ from advtool import device as devices
 from advtool import distributed
 from advtool.attacks.registry import Attack, Request, ensemble
 from advtool.cli import console, output
-from advtool.cli.checkpoints import check_fit, open_checkpoint
-from advtool.cli.report import compare, show
+from advtool.commands.checkpoints import check_fit, open_checkpoint
+from advtool.commands.report import compare, show
 from advtool.data.arrays import Images, load
 from advtool.data.sources import resolve
 from advtool.errors import AdvtoolError, UsageError

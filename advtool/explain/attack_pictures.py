@@ -8,14 +8,25 @@ import torch
 from advtool import keyed
 from advtool.attacks.ball import BALLS
 from advtool.cli import console
-from advtool.cli.made import Made, Row, batchwise, blaming, class_names, floats, originals, records, shown, summary
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import UsageError, unknown
 from advtool.evaluation.statistics import accuracy
-from advtool.features.drawing import Cell, Grid, photo
-from advtool.features.interpolate import first_change, interpolate
-from advtool.features.large_eps import STEPS, default_eps, large_eps, predict, random_targets
+from advtool.explain.drawing import Cell, Grid, photo
+from advtool.explain.interpolate import first_change, interpolate
+from advtool.explain.large_eps import STEPS, default_eps, large_eps, predict, random_targets
+from advtool.explain.results import (
+    Made,
+    Row,
+    batchwise,
+    blaming,
+    class_names,
+    floats,
+    originals,
+    records,
+    shown,
+    summary,
+)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from advtool import device as devices
 from advtool import distributed
-from advtool.cli import console, output, trials
-from advtool.cli.conversion import convert
-from advtool.cli.report import show
-from advtool.cli.reporter import Reporter
+from advtool.cli import console, output
+from advtool.commands import trials
+from advtool.commands.conversion import convert
+from advtool.commands.report import show
+from advtool.commands.reporter import Reporter
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source, resolve
 from advtool.errors import UsageError

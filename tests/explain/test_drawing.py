@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from advtool.features.drawing import Cell, Grid, Scatter, heat, photo, to_bytes, to_gif
+from advtool.explain.drawing import Cell, Grid, Scatter, heat, photo, to_bytes, to_gif
 
 
 def opened(data: bytes) -> np.ndarray:

@@ -3,7 +3,14 @@
 import numpy as np
 
 from advtool.cli import console
-from advtool.cli.made import (
+from advtool.data.arrays import Images
+from advtool.device import Settings
+from advtool.explain import saliency
+from advtool.explain.attribution_shards import Attributions
+from advtool.explain.drawing import Cell, Grid, heat
+from advtool.explain.large_eps import predict
+from advtool.explain.measures import all_measures
+from advtool.explain.results import (
     Made,
     Row,
     batchwise,
@@ -15,13 +22,6 @@ from advtool.cli.made import (
     shown,
     summary,
 )
-from advtool.data.arrays import Images
-from advtool.device import Settings
-from advtool.features import saliency
-from advtool.features.attribution_shards import Attributions
-from advtool.features.drawing import Cell, Grid, heat
-from advtool.features.large_eps import predict
-from advtool.features.measures import all_measures
 
 ATTRIBUTIONS = ("gradient", "integrated-gradients", "smoothgrad")
 _COLUMNS = ["hoyer", "gini", "total_variation", "edge_alignment", "class_mean_alignment"]

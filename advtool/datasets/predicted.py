@@ -10,7 +10,7 @@ from torch import nn
 from advtool.attacks.guard import logits_of, untouched
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
-from advtool.data.relabel import Tally, relabelled
+from advtool.datasets.relabel import Tally, relabelled
 from advtool.device import Settings
 from advtool.io.samples import Sample
 

@@ -9,12 +9,12 @@ from torch import nn
 
 from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Shards
+from advtool.datasets.distill import distill
+from advtool.datasets.distilled import Recipe, Tally, default_recipe, distilled_samples
+from advtool.datasets.representation import representation
+from advtool.datasets.starts import Noise, Pool, gather
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.features.distill import distill
-from advtool.features.distilled import Recipe, Tally, default_recipe, distilled_samples
-from advtool.features.representation import representation
-from advtool.features.starts import Noise, Pool, gather
 from advtool.io.head import Head
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.registry import build

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from advtool.cli import console
-from advtool.cli.attack_pictures import interpolation, large_eps_pictures
-from advtool.cli.attribution_pictures import ATTRIBUTIONS, attributions
-from advtool.cli.made import Made, Row, records, shown, summary
 from advtool.data.arrays import Images
 from advtool.data.sources import Source
 from advtool.device import Settings
 from advtool.errors import UsageError
-from advtool.features import measures as measuring
-from advtool.features import weights as linear
-from advtool.features.contact_sheet import contact_sheet
-from advtool.features.drawing import Cell, Grid, Scatter, heat, photo
+from advtool.explain import measures as measuring
+from advtool.explain import weights as linear
+from advtool.explain.attack_pictures import interpolation, large_eps_pictures
+from advtool.explain.attribution_pictures import ATTRIBUTIONS, attributions
+from advtool.explain.contact_sheet import contact_sheet
+from advtool.explain.drawing import Cell, Grid, Scatter, heat, photo
+from advtool.explain.results import Made, Row, records, shown, summary
 
 
 def weights(plan, rows: list[Row], images: Images, settings: Settings) -> Made:

@@ -1,0 +1,1 @@
+"""Datasets made from models and from other labels: samples in, samples out."""

@@ -1,0 +1,1 @@
+"""Explanations: attributions, large-eps pictures, measures of them, and how to draw them."""
