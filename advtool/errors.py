@@ -13,13 +13,37 @@ class AdvtoolError(Exception):
 
 
 class UsageError(AdvtoolError):
-    """The command line asks for something impossible: exit code 2."""
+    """The request asks for something impossible: exit code 2.
+
+    Parameters
+    ----------
+    parameter : name of the parameter at fault, as in Python; the command line shows it as its option
+    value : of that parameter, to be shown with it
+    """
 
     exit_code = 2
 
+    def __init__(self, message: str, parameter: str | None = None, value: object = None):
+        super().__init__(message)
+        self.message, self.parameter, self.value = message, parameter, value
+
+    def __str__(self) -> str:
+        return self.describe(self.parameter)
+
+    def describe(self, name: str | None) -> str:
+        """The line to show, with the parameter called `name`."""
+        if name is None:
+            return self.message
+        return f"{name}{'' if self.value is None else f' {self.value}'}: {self.message}"
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """An error for a name that does not exist, with the nearest ones that do."""
+    """An error for a name that does not exist, with the nearest ones that do.
+
+    Parameters
+    ----------
+    what : the kind of thing that was looked for
+    """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 import advtool
 from advtool.cli import console
-from advtool.errors import AdvtoolError, unknown
+from advtool.errors import AdvtoolError, UsageError, unknown
 
 BROKEN_PIPE, INTERRUPTED = 141, 130
 
@@ -87,6 +87,11 @@ def _run() -> int:
     try:
         result = app(prog_name="advtool", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except UsageError as error:
+        if console.is_verbose():
+            traceback.print_exc()
+        console.error(error.describe(error.parameter and f"--{error.parameter.replace('_', '-')}"))
+        return error.exit_code
     except AdvtoolError as error:
         if console.is_verbose():
             traceback.print_exc()
