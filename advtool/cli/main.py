@@ -57,12 +57,14 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, distill, evaluate, explain, relabel, theory, train
+    from advtool.cli import attack, data, distill, evaluate, explain, theory, train
+    from advtool.cli.command import command
+    from advtool.cli.relabel import Relabel
 
     app.command("train")(train.train)
     app.command("attack")(attack.attack)
     app.command("distill")(distill.distill)
-    app.command("relabel")(relabel.relabel)
+    command(app, Relabel, "advtool.commands.relabel:run")
     app.command("eval")(evaluate.evaluate)
     app.command("explain")(explain.explain)
     app.command("data")(data.data)

@@ -1,13 +1,12 @@
 """Where commands that make shards write them, and how they are recorded."""
 
-import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from advtool import distributed
 from advtool.cli import console, output
+from advtool.cli.groups import ShardOutput
 from advtool.data.sources import Source
 from advtool.errors import UsageError
 from advtool.io.atomic import StandardOutput
@@ -17,7 +16,6 @@ from advtool.io.samples import Sample
 from advtool.io.shards import shard_paths, write_file, write_stream
 
 SHARD_SIZE = 10_000
-_IRRELEVANT = ("-f", "--force", "-q", "--quiet", "-v", "--verbose", "--resume")
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,7 @@ class ShardDestination:
 
 
 def shard_destination(
-    out: str | None,
-    source: Source,
-    force: bool,
-    shard_size: int | None,
-    suffix: str = "",
-    *,
-    resumable: bool = False,
-    resume: bool = False,
+    options: ShardOutput, source: Source, suffix: str = "", *, resumable: bool = False, resume: bool = False
 ) -> ShardDestination:
     """Find where -o points: a directory if it ends in a slash, is one, or --shard-size is given; else one tar.
 
@@ -80,20 +71,22 @@ def shard_destination(
     UsageError
         for what cannot work, before any work is done
     """
-    several = distributed.processes().world > 1
+    out, several = options.out, distributed.processes().world > 1
     if several and not resumable:
         raise UsageError("several processes are for train, attack, distill and eval")
-    if not (out and out != "-" and (out.endswith("/") or Path(out).is_dir() or shard_size)):
+    if not (out and out != "-" and (out.endswith("/") or Path(out).is_dir() or options.shard_size)):
         if resume:
-            raise UsageError("--resume needs -o DIR/, in which the finished shards lie")
+            raise UsageError("needs -o DIR/, in which the finished shards lie", "resume")
+        if options.shard_size:
+            raise UsageError("needs -o DIR/, in which the shards are to lie", "shard_size")
         if several:
             raise UsageError("several processes write shards into a directory: -o DIR/")
         stem = Path(source.name.rstrip("/")).name.split(".")[0] or "data"
         stem = "-".join([stem, *([source.split] if source.split else []), *([suffix] if suffix else [])])
-        return ShardDestination(output.destination(out, stem, ".tar", force), None)
+        return ShardDestination(output.destination(out, stem, ".tar", options.force), None)
     if several and not source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    return ShardDestination(None, _directory(Path(out), source, force, shard_size, resumable, resume))
+    return ShardDestination(None, _directory(Path(out), source, options.force, options.shard_size, resumable, resume))
 
 
 def _directory(
@@ -118,16 +111,3 @@ def _directory(
     if whole and not force and not (resume and parts):
         raise UsageError(f"-o {path}: has {directory.name} shards already; -f overwrites them")
     return directory
-
-
-def recorded_command() -> str:
-    """The command line for the history, without what does not affect the result: -o and its value, -f, -q, -v."""
-    kept, skip = [], False
-    for argument in sys.argv[1:]:
-        if skip:
-            skip = False
-        elif argument in ("-o", "--out"):
-            skip = True
-        elif argument not in _IRRELEVANT and not argument.startswith("--out="):
-            kept.append(argument)
-    return shlex.join(["advtool", *kept])

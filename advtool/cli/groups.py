@@ -1,0 +1,242 @@
+"""The options that several commands share. They mean the same everywhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from advtool import registry
+from advtool.errors import UsageError
+from advtool.options import Options, Table, fraction, option
+
+if TYPE_CHECKING:
+    from advtool.data.sources import Source
+
+SOURCE = (
+    "Images: '-' (stdin), a name (see 'advtool data --list'), a .tar or .tar.gz shard, a glob or brace pattern, an"
+    " .npz archive, or a directory of shards or class folders."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Options):
+    """Where images come from."""
+
+    panel: ClassVar[str] = "Data"
+    default_split: ClassVar[str] = "train"
+
+    data: str = option("--data", metavar="SOURCE", help=SOURCE, unset="stdin if it is a pipe or file, else digits")
+    split: str = option(
+        "--split",
+        metavar="train|test",
+        help="Part of a named dataset or directory to read.",
+        unset="train; test for eval and explain",
+    )
+    limit: int = option("-n", "--limit", metavar="N", minimum=1, help="Use the first N images.", unset="all")
+    data_root: Path = option(
+        "--data-root",
+        metavar="DIR",
+        help="Where torchvision datasets lie.",
+        unset="$ADVTOOL_DATA, else ~/.cache/advtool",
+    )
+    download: bool = option(
+        "--download", default=False, help="Download a named dataset that is not on disk.", unset="never"
+    )
+
+    def resolve(self, spec: str | None, split: str | None = None, default_split: str | None = None) -> "Source":
+        """The source that a ``--data`` value names, in the part asked for.
+
+        Raises
+        ------
+        UsageError
+            if there is none, or the options are for another kind of source
+        """
+        from advtool.data import sources
+
+        places = {"data_root": self.data_root, "download": self.download}
+        source = sources.resolve(spec, split, default_split=default_split or self.default_split, **places)
+        if split is not None and not source.splits:
+            raise UsageError(f"{source.name} has no parts", "split", split)
+        return source
+
+    def source(self) -> "Source":
+        """The source of ``--data``; options for named datasets are refused for any other."""
+        self.refuse_elsewhere((self.data,))
+        return self.resolve(self.data, self.split)
+
+    def refuse_elsewhere(self, specs: tuple[str | None, ...]) -> None:
+        """Raise UsageError for options of named datasets where none of the sources is one."""
+        from advtool.data import named
+
+        if any(spec in named.NAMES and not Path(spec).exists() for spec in specs if spec):
+            return
+        for name in ("data_root", "download"):
+            if name in self.given:
+                raise UsageError(f"is for a named dataset: --data {', '.join(named.NAMES)}", name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Options):
+    """What the file of another library does not say about its model."""
+
+    panel: ClassVar[str] = "Model"
+
+    arch: str = option(
+        "--arch",
+        metavar="NAME",
+        help="Architecture of a PyTorch (.pt) checkpoint.",
+        unset="none; a safetensors checkpoint says its own",
+    )
+    normalize: str = option(
+        "--normalize",
+        metavar="none|imagenet|MEANS/STDS",
+        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation per"
+        " channel.",
+        unset="none",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Foreign):
+    """A model that was trained."""
+
+    panel: ClassVar[str] = "Model"
+
+    ckpt: str = option("--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ball(Options):
+    """Around which perturbations are looked for."""
+
+    panel: ClassVar[str] = "Adversary"
+
+    adv: str = option(
+        "--adv",
+        choices=("none", *registry.NORMS),
+        default="none",
+        help="Norm of the adversary, per image.",
+    )
+    eps: float = option(
+        "--eps", metavar="E", parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent(Options):
+    """How an attack looks for a perturbation."""
+
+    panel: ClassVar[str] = "Attack"
+
+    steps: int = option(
+        "--steps",
+        metavar="K",
+        minimum=0,
+        help="Steps, or queries of square.",
+        unset="50 (pgd), 100 (apgd, fab), 1000 (cw, ddn), 5000 (square)",
+    )
+    step_size: float = option(
+        "--step-size", metavar="A", help="Length of a step, on the [0,1] pixel scale.", unset="2.5·eps/steps"
+    )
+    random_start: bool = option(
+        "--random-start/--no-random-start",
+        help="Begin at a random point of the ball.",
+        unset="on for linf, off for l2 and for fgsm",
+    )
+    restarts: int = option(
+        "--restarts", metavar="R", minimum=1, help="Runs; all but the first begin at random.", unset="1"
+    )
+    loss: str = option("--loss", choices=("ce", "dlr", "margin"), help="What is maximised.", unset="ce")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Options):
+    """On what it is computed, and with which random numbers."""
+
+    panel: ClassVar[str] = "Machine"
+
+    seed: int = option(
+        "--seed", metavar="N", minimum=0, maximum=2**31 - 1, default=0, help="Seed of everything random."
+    )
+    device: str = option(
+        "--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1 or mps.", unset="the fastest found"
+    )
+    batch_size: int = option("--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="512")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision(Options):
+    panel: ClassVar[str] = "Machine"
+
+    amp: bool = option(
+        "--amp/--no-amp",
+        help="Compute in bfloat16; successes of attacks are confirmed in float32.",
+        unset="on for CUDA, and for attacks on CPUs with bfloat16 instructions",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardOutput(Options):
+    """Where shards go."""
+
+    panel: ClassVar[str] = "Output"
+
+    out: str = option(
+        "-o",
+        "--out",
+        metavar="FILE|DIR/|-",
+        help="One tar (gzipped if it ends in .gz), or a directory for SPLIT-000000.tar and on.",
+        unset="stdout if it is a pipe or file, else a fresh file",
+        recorded=False,
+    )
+    shard_size: int = option(
+        "--shard-size", metavar="N", minimum=1, help="Samples per shard of a directory.", unset="10000", needs="out"
+    )
+    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(Options):
+    panel: ClassVar[str] = "Output"
+
+    resume: bool = option(
+        "--resume",
+        default=False,
+        help="Go on from the finished shards that an interrupted run with -o DIR/ left.",
+        recorded=False,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Talk(Options):
+    """What is said while it goes on."""
+
+    panel: ClassVar[str] = "Messages"
+
+    quiet: bool = option("-q", "--quiet", default=False, help="Only errors on stderr.", recorded=False)
+    verbose: bool = option(
+        "-v", "--verbose", default=False, help="More on stderr, and a traceback for any error.", recorded=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun(Options):
+    panel: ClassVar[str] = "Messages"
+
+    dry_run: bool = option(
+        "--dry-run", default=False, help="Print the resolved configuration and stop.", recorded=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Options):
+    panel: ClassVar[str] = "Messages"
+
+    json: bool = option(
+        "--json", default=False, help="Report as one line of JSON.", unset="a table at a terminal", recorded=False
+    )
+
+
+def with_adversary(*more: str) -> Table:
+    """What needs an adversary: nothing of these fields is used with ``--adv none``."""
+    taken = frozenset({"eps", *more})
+    return Table("adv", {"none": frozenset(), **dict.fromkeys(registry.NORMS, taken)})

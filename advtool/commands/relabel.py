@@ -1,0 +1,104 @@
+"""What ``advtool relabel`` does once its options are read."""
+
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from advtool import device as devices
+from advtool.cli import console, output
+from advtool.cli.relabel import Relabel
+from advtool.commands.checkpoints import check_size, open_checkpoint
+from advtool.commands.shard_output import shard_destination
+from advtool.data import classes as class_counts
+from advtool.data.arrays import SampleChecker
+from advtool.data.sources import Source
+from advtool.datasets import groupings, rules
+from advtool.datasets.predicted import predicted_samples
+from advtool.datasets.relabel import Tally, relabel
+from advtool.errors import AdvtoolError, UsageError
+from advtool.io.head import Head
+from advtool.io.samples import Sample, ShardWarning
+from advtool.models.checkpoint import restore
+
+
+class Relabelled(NamedTuple):
+    """Class names, what the head records of the rule, and the samples."""
+
+    classes: tuple[str, ...]
+    record: dict
+    samples: Iterable[Sample]
+
+
+def run(options: Relabel) -> None:
+    """Relabel a stream."""
+    asked = [
+        name for name in ("shift", "random", "map", "keep", "predict") if getattr(options, name) not in (None, False)
+    ]
+    if len(asked) != 1:
+        raise UsageError("give one of --shift K, --random, --map NAME, --keep CLASS,… and --predict FILE")
+    # Members of other kinds are passed on, not passed over.
+    warnings.simplefilter("ignore", ShardWarning)
+    source = options.source()
+    target = shard_destination(options, source, "relabelled")
+    reader = source.open()
+    head = class_counts.declared(reader.head, source, options.limit, options.classes)
+    samples, tally = itertools.islice(iter(reader), options.limit), Tally()
+    relabelled = (_predicted if options.predict else _ruled)(options, head, samples, source, tally)
+    record = {"command": "relabel", "classes": list(head.classes), **relabelled.record}
+    if options.dry_run:
+        made = {"source": source.name, "output": target.name, "new_classes": list(relabelled.classes)}
+        resolved = replace(options, data=options.data or source.name, split=source.split, classes=head.num_classes)
+        output.print_json({"schema": 1, **record, **made, "options": resolved.values()})
+        return
+    after = head.after(
+        options.history(),
+        record,
+        classes=relabelled.classes,
+        num_classes=len(relabelled.classes),
+        split=head.split or source.split,
+        source=head.source or source.name,
+    )
+    target.write(after, _at_least_one(relabelled.samples, source.name))
+    console.say(f"wrote {tally.describe()} to {target.name}")
+
+
+def _ruled(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: Tally) -> Relabelled:
+    """By a rule over the labels."""
+    rule = _rule(options, head)
+    return Relabelled(rule.classes, rule.describe(), relabel(samples, head.num_classes, rule, tally))
+
+
+def _rule(options: Relabel, head: Head) -> rules.Rule:
+    if options.shift is not None:
+        return rules.Shift(head.classes, options.shift)
+    if options.random:
+        if options.exclude_true and head.num_classes == 1:
+            raise UsageError("there is only one class", "exclude_true")
+        return rules.Random(head.classes, options.seed, options.exclude_true)
+    return groupings.load(options.map, head.classes) if options.map else groupings.keep(options.keep, head.classes)
+
+
+def _predicted(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: Tally) -> Relabelled:
+    """As a checkpoint predicts."""
+    device, reason = devices.choose(options.device)
+    file, _ = open_checkpoint(options.predict, source.name, options)
+    model = restore(file).to(device)
+    shape = head.shape or model.spec.shape
+    check_size(model, shape, source.name, file)
+    console.detail(f"device: {reason}")
+    settings = devices.Settings(device, options.batch_size or 512)
+    check = SampleChecker(replace(head, shape=shape))
+    record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
+    return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))
+
+
+def _at_least_one(samples: Iterable[Sample], name: str) -> Iterator[Sample]:
+    """The samples; an error if there is none."""
+    empty = True
+    for sample in samples:
+        empty = False
+        yield sample
+    if empty:
+        raise AdvtoolError(f"{name}: no sample is left")
