@@ -5,10 +5,12 @@ options are dataclasses that commands inherit from; a group with a `panel` is a 
 """
 
 import dataclasses
+import inspect
 import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
@@ -28,6 +30,7 @@ class Option:
     help : a sentence or two, without the default
     unset : in words, what is done where the option is not given; None if its value says it
     minimum, maximum : of a number
+    above, below : what a number has to exceed, or to stay under
     parse : text → value, raising UsageError; by default as the field's type says
     choices : the only values there are
     needs : another option without which this one does nothing
@@ -40,6 +43,8 @@ class Option:
     unset: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
     parse: Callable[[str], Any] | None = None
     choices: tuple[str, ...] = ()
     needs: str | None = None
@@ -76,10 +81,13 @@ class Table:
     chosen: Callable[[Any], Sequence[str]] | None = None
 
     def entries(self, options: Any) -> Sequence[str]:
+        """The entries that are chosen; all of them while nothing is."""
         if self.chosen:
             return self.chosen(options)
         value = getattr(options, self.by)
-        return value if isinstance(value, tuple) else str("none" if value is None else value).split(",")
+        if value is None:
+            return list(self.takes)
+        return value if isinstance(value, tuple) else value.split(",")
 
     def takers(self, name: str) -> list[str]:
         """The entries that take a field; none if it is for all."""
@@ -108,23 +116,35 @@ class Options:
 
     Attributes
     ----------
+    command : its words on the command line
+    tables : which options the choices among them use
+    order : of the panels; by default that of the groups
     given : the fields that the user named
     """
 
     command: ClassVar[str] = ""
     tables: ClassVar[tuple[Table, ...]] = ()
+    order: ClassVar[tuple[str, ...]] = ()
     given: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def refuse_unused(self) -> None:
-        """Raise UsageError for an option that was given and that the others given do not use."""
+    def check(self) -> None:
+        """Raise UsageError for a value that there is not, and for an option that the others leave without a use."""
+        for table in self.tables:
+            table.entries(self)  # raises where the choice itself is none
         for name, declared in declarations(type(self)).items():
-            if name not in self.given:
+            if not self.asked(name):
                 continue
+            check_value(declared, name, getattr(self, name))
             for table in self.tables:
                 if not table.used(self, name):
                     raise UsageError(table.refusal(self, name), name)
             if declared.needs and not getattr(self, declared.needs):
                 raise UsageError(f"needs {spelling(type(self), declared.needs)}", name)
+
+    def asked(self, name: str) -> bool:
+        """Whether the user named the field, or it has another value than without."""
+        (default,) = (f.default for f in dataclasses.fields(self) if f.name == name)
+        return name in self.given or getattr(self, name) != default
 
     def values(self) -> dict[str, Any]:
         """Every option that is recorded, as JSON has it; None for those that the others leave without a use."""
@@ -154,15 +174,16 @@ class Options:
         return [declared.spelling, text(value)]
 
 
-def declarations(kind: type) -> dict[str, Option]:
-    """Field → option, in the order of the groups that a class inherits from."""
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    found: dict[str, Option] = {}
-    for group in kind.__mro__:
-        for name in group.__dict__.get("__annotations__", {}):
-            if name in fields and _KEY in fields[name].metadata:
-                found.setdefault(name, fields[name].metadata[_KEY])
-    return found
+@cache
+def declarations(kind: type[Options]) -> dict[str, Option]:
+    """Field → option, by panel, in the order of the groups that a class inherits from."""
+    declared = {f.name: f.metadata[_KEY] for f in dataclasses.fields(kind) if _KEY in f.metadata}
+    groups = {name: group for group in kind.__mro__ for name in inspect.get_annotations(group) if name in declared}
+    ordered = [name for group in kind.__mro__ for name, first in groups.items() if first is group]
+    where = panels(kind)
+    order = list(kind.order) or list(dict.fromkeys(where.get(name, "") for name in ordered))
+    ordered.sort(key=lambda name: order.index(where.get(name, "")))
+    return {name: declared[name] for name in ordered}
 
 
 def panels(kind: type) -> dict[str, str]:
@@ -170,7 +191,7 @@ def panels(kind: type) -> dict[str, str]:
     found: dict[str, str] = {}
     for group in kind.__mro__:
         if panel := group.__dict__.get("panel"):
-            found |= dict.fromkeys(group.__dict__.get("__annotations__", {}), panel)
+            found |= dict.fromkeys(inspect.get_annotations(group), panel)
     return found
 
 
@@ -245,15 +266,29 @@ def checked(declared: Option, name: str, kind: type, given: str) -> Any:
         naming the option, if it stands for none
     """
     try:
-        if declared.choices and given not in declared.choices:
-            raise unknown(declared.spelling, given, declared.choices)
         value = declared.parse(given) if declared.parse else fraction(given) if kind is float else kind(given)
     except UsageError as error:
-        raise error if error.parameter or declared.choices else UsageError(error.message, name, error.value) from None
-    for bound, beyond, side in ((declared.minimum, -1, "least"), (declared.maximum, 1, "most")):
-        if bound is not None and isinstance(value, int | float) and (value - bound) * beyond > 0:
-            raise UsageError(f"must be at {side} {bound:g}", name, given)
+        raise error if error.parameter else UsageError(error.message, name, error.value) from None
+    check_value(declared, name, value)
     return value
+
+
+def check_value(declared: Option, name: str, value: Any) -> None:
+    """Raise UsageError for a value that is none of the choices, or out of bounds."""
+    if declared.choices and value not in declared.choices:
+        raise unknown(declared.spelling, value, declared.choices)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    least = 0 if declared.parse is None and isinstance(value, float) and declared.minimum is None else declared.minimum
+    for broken, words in (
+        (not math.isfinite(value), "finite"),
+        (least is not None and value < least, f"at least {least:g}" if least is not None else ""),
+        (declared.maximum is not None and value > declared.maximum, f"at most {declared.maximum}"),
+        (declared.above is not None and value <= declared.above, f"above {declared.above}"),
+        (declared.below is not None and value >= declared.below, f"below {declared.below}"),
+    ):
+        if broken:
+            raise UsageError(f"must be {words}", name, text(value))
 
 
 def listed(names: Sequence[str], word: str = "or") -> str:
@@ -265,11 +300,11 @@ def text(value: Any) -> str:
     """A value as it is typed; numbers so that they are read back exactly."""
     if isinstance(value, tuple):
         return ",".join(map(text, value))
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         in_levels = round(value * 255)
         if in_levels > 0 and in_levels / 255 == value and len(repr(value)) > 8:
             return f"{in_levels}/255"
-        return repr(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     return str(value)
 
 

@@ -2,7 +2,35 @@
 
 from dataclasses import dataclass
 
-NORMS = {"l2": None, "linf": None}
+
+@dataclass(frozen=True)
+class Norm:
+    example: str
+
+
+NORMS = {"l2": Norm("0.5"), "linf": Norm("8/255")}
+
+
+def check_radius(norm: str, eps: float) -> None:
+    from advtool.errors import UsageError
+
+    if norm == "linf" and eps > 1:
+        raise UsageError(f"linf eps is on the [0,1] pixel scale; did you mean {eps:g}/255?", "eps", f"{eps:g}")
+
+
+@dataclass(frozen=True)
+class Objective:
+    takes: frozenset
+
+
+_PGD = frozenset({"steps", "step_size", "random_start", "label_smoothing"})
+OBJECTIVES = {
+    "pgd": Objective(_PGD | {"lam", "attack_correct_only"}),
+    "trades": Objective(frozenset({"steps", "step_size", "beta", "label_smoothing"})),
+    "mart": Objective(frozenset({"steps", "step_size", "random_start", "beta"})),
+    "fast": Objective(frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"})),
+    "free": Objective(frozenset({"step_size", "replays", "label_smoothing"})),
+}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from advtool.cli import console
-from advtool.options import Options, checked, declarations, help_of, panels, types
+from advtool.errors import UsageError
+from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
 
 
 def command(app: typer.Typer, options: type[Options], run: str) -> None:
@@ -23,10 +24,16 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
     """
 
     def call(ctx: typer.Context, **values: Any) -> None:
+        try:
+            _run(ctx, values)
+        except UsageError as error:
+            raise UsageError(error.describe(error.parameter and spelling(options, error.parameter))) from error
+
+    def _run(ctx: typer.Context, values: dict[str, Any]) -> None:
         given = frozenset(name for name in values if _is_typed(ctx, name))
         asked = options(**{name: _frozen(value) for name, value in values.items() if value is not None}, given=given)
         console.set_level(getattr(asked, "quiet", False), getattr(asked, "verbose", False))
-        asked.refuse_unused()
+        asked.check()
         module, _, function = run.partition(":")
         runner = getattr(importlib.import_module(module), function)
         console.interruptible()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from advtool import registry
 from advtool.errors import UsageError
+from advtool.groups import Amount
 from advtool.options import Options, Table, fraction, option
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SOURCE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Input(Options):
+class Input(Amount):
     """Where images come from."""
 
     panel: ClassVar[str] = "Data"
@@ -31,7 +32,6 @@ class Input(Options):
         help="Part of a named dataset or directory to read.",
         unset="train; test for eval and explain",
     )
-    limit: int = option("-n", "--limit", metavar="N", minimum=1, help="Use the first N images.", unset="all")
     data_root: Path = option(
         "--data-root",
         metavar="DIR",
@@ -58,7 +58,7 @@ class Input(Options):
             raise UsageError(f"{source.name} has no parts", "split", split)
         return source
 
-    def source(self) -> "Source":
+    def open(self) -> "Source":
         """The source of ``--data``; options for named datasets are refused for any other."""
         self.refuse_elsewhere((self.data,))
         return self.resolve(self.data, self.split)
@@ -117,7 +117,7 @@ class Ball(Options):
         help="Norm of the adversary, per image.",
     )
     eps: float = option(
-        "--eps", metavar="E", parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
+        "--eps", metavar="E", minimum=0, parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
     )
 
 
@@ -149,32 +149,6 @@ class Ascent(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine(Options):
-    """On what it is computed, and with which random numbers."""
-
-    panel: ClassVar[str] = "Machine"
-
-    seed: int = option(
-        "--seed", metavar="N", minimum=0, maximum=2**31 - 1, default=0, help="Seed of everything random."
-    )
-    device: str = option(
-        "--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1 or mps.", unset="the fastest found"
-    )
-    batch_size: int = option("--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="512")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Precision(Options):
-    panel: ClassVar[str] = "Machine"
-
-    amp: bool = option(
-        "--amp/--no-amp",
-        help="Compute in bfloat16; successes of attacks are confirmed in float32.",
-        unset="on for CUDA, and for attacks on CPUs with bfloat16 instructions",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class ShardOutput(Options):
     """Where shards go."""
 
@@ -192,6 +166,29 @@ class ShardOutput(Options):
         "--shard-size", metavar="N", minimum=1, help="Samples per shard of a directory.", unset="10000", needs="out"
     )
     force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOutput(Options):
+    """Where a checkpoint goes."""
+
+    panel: ClassVar[str] = "Output"
+
+    out: str = option(
+        "-o",
+        "--out",
+        metavar="FILE|-",
+        help="Output.",
+        unset="stdout if it is a pipe or file, else a fresh file in this directory",
+        recorded=False,
+    )
+    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    resume: bool = option(
+        "--resume",
+        default=False,
+        help="Go on from the last epoch in OUT.state, which an unfinished run with -o leaves.",
+        recorded=False,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,17 +57,20 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, distill, evaluate, explain, theory, train
+    from advtool.cli import attack, evaluate, explain, theory
     from advtool.cli.command import command
+    from advtool.cli.data import Data
+    from advtool.cli.distill import Distill
     from advtool.cli.relabel import Relabel
+    from advtool.cli.train import Train
 
-    app.command("train")(train.train)
+    command(app, Train, "advtool.commands.train:run")
     app.command("attack")(attack.attack)
-    app.command("distill")(distill.distill)
+    command(app, Distill, "advtool.commands.distill:run")
     command(app, Relabel, "advtool.commands.relabel:run")
     app.command("eval")(evaluate.evaluate)
     app.command("explain")(explain.explain)
-    app.command("data")(data.data)
+    command(app, Data, "advtool.commands.data:run")
     theory.register(app, Group)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool.cli.groups import DryRun, Foreign, Input, Machine, ShardOutput, Talk
+from advtool.cli.groups import DryRun, Foreign, Input, ShardOutput, Talk
+from advtool.groups import Machine
 from advtool.options import Options, Table, option
 from advtool.registry import RULES
 

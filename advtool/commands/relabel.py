@@ -40,7 +40,7 @@ def run(options: Relabel) -> None:
         raise UsageError("give one of --shift K, --random, --map NAME, --keep CLASS,… and --predict FILE")
     # Members of other kinds are passed on, not passed over.
     warnings.simplefilter("ignore", ShardWarning)
-    source = options.source()
+    source = options.open()
     target = shard_destination(options, source, "relabelled")
     reader = source.open()
     head = class_counts.declared(reader.head, source, options.limit, options.classes)

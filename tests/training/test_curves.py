@@ -14,7 +14,8 @@ from advtool.evaluation.evaluate import evaluate
 from advtool.evaluation.plots import plot_history
 from advtool.io import checkpoints, streams
 from advtool.training.curves import Curves, named
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 
 CPU = torch.device("cpu")
 TEST = load(resolve("digits", "test"), 100)
@@ -22,7 +23,7 @@ SHIFTED = replace(TEST, labels=(TEST.labels + 1) % 10)
 
 
 def run(curves: Curves, epochs: int = 5) -> TrainingRun:
-    wishes = Wishes(arch="mlp", arch_args={"hidden": [32]}, epochs=epochs, limit=300)
+    wishes = Training(arch="mlp", hidden=(32,), epochs=epochs, limit=300)
     return TrainingRun(resolve("digits"), wishes, CPU, curves=curves)
 
 
