@@ -97,7 +97,7 @@ def distill(
     from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data.arrays import SampleChecker
     from advtool.data.sources import resolve
-    from advtool.datasets.distilled import Recipe, Tally, default_recipe, distilled_samples
+    from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
     from advtool.datasets.representation import representation
     from advtool.datasets.starts import Noise, gather
     from advtool.models.checkpoint import restore
@@ -140,7 +140,7 @@ def distill(
     )
     console.detail(f"device: {reason}")
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {starts.described}")
-    settings, tally = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp), Tally()
+    settings, tally = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp), DistilledTally()
     todo = target.todo(head, itertools.islice(samples, limit))
     with distributed.joined(chosen.type == "cuda"), console.training_bar(n) as advance:
         made = distilled_samples(

@@ -76,8 +76,8 @@ def relabel(
     from advtool.data import classes as class_counts
     from advtool.data.sources import resolve
     from advtool.datasets import groupings, rules
-    from advtool.datasets.relabel import Tally
-    from advtool.datasets.relabel import relabel as apply
+    from advtool.datasets.relabelled import RelabelTally
+    from advtool.datasets.relabelled import relabel as apply
     from advtool.io.samples import ShardWarning
 
     console.interruptible()
@@ -87,7 +87,7 @@ def relabel(
     target = shard_destination(out, source, force, shard_size, "relabelled")
     reader = source.open()
     head = class_counts.declared(reader.head, source, limit, classes)
-    samples, tally = itertools.islice(iter(reader), limit), Tally()
+    samples, tally = itertools.islice(iter(reader), limit), RelabelTally()
     if predict:
         names, record, relabelled = _predicted(
             (predict, arch, normalize), head, samples, source, device, batch_size or 512, tally

@@ -1,6 +1,6 @@
 """Weights of linear models, and the correlation of features and labels (Tsipras et al. 2018, figure 2).
 
-Of two classes there is one picture, of the second class against the first; of more there is one a class, against
+Of two classes there is one picture, of the second class against the first; of more there is one per class, against
 the mean of all.
 """
 
