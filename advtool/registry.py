@@ -19,21 +19,6 @@ def check_radius(norm: str, eps: float) -> None:
 
 
 @dataclass(frozen=True)
-class Objective:
-    takes: frozenset
-
-
-_PGD = frozenset({"steps", "step_size", "random_start", "label_smoothing"})
-OBJECTIVES = {
-    "pgd": Objective(_PGD | {"lam", "attack_correct_only"}),
-    "trades": Objective(frozenset({"steps", "step_size", "beta", "label_smoothing"})),
-    "mart": Objective(frozenset({"steps", "step_size", "random_start", "beta"})),
-    "fast": Objective(frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"})),
-    "free": Objective(frozenset({"step_size", "replays", "label_smoothing"})),
-}
-
-
-@dataclass(frozen=True)
 class Attack:
     name: str
     takes: frozenset
@@ -53,13 +38,3 @@ _T = {
     "square": "steps restarts targeted",
 }
 ATTACKS = {name: Attack(name, frozenset(takes.split())) for name, takes in _T.items()}
-
-_PREDICTS = frozenset({"arch", "normalize", "batch_size", "device"})
-RULES: dict[str, frozenset[str]] = {
-    "shift": frozenset(),
-    "random": frozenset({"exclude_true", "seed"}),
-    "map": frozenset(),
-    "keep": frozenset(),
-    "predict": _PREDICTS,
-}
-"""Rules of relabelling, with the options that each takes."""

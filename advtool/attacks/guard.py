@@ -24,6 +24,12 @@ def logits_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
+@torch.no_grad()
+def predictions_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
+    """The class of the largest logit of each image, int64: N. For `amp` and errors see `logits_of`."""
+    return logits_of(model, x, amp).argmax(1)
+
+
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[nn.Module]:
     """Put the model in eval mode with frozen parameters; restore every flag on leaving.

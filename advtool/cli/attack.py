@@ -92,7 +92,7 @@ def attack(
     from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data.arrays import SampleChecker, complete
     from advtool.data.sources import resolve
-    from advtool.datasets.adversarial import Tally, adversarial_samples
+    from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
     from advtool.models.checkpoint import restore
 
     console.interruptible()
@@ -124,7 +124,7 @@ def attack(
     head = head.after(recorded_command(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
     settings = devices.Settings(chosen, batch_size or BATCH_SIZE, seed, amp)
     console.detail(f"device: {reason}")
-    tally = Tally()
+    tally = AdversarialTally()
     todo = target.todo(head, itertools.islice(samples, limit))
     with distributed.joined(chosen.type == "cuda"), console.bar(f"attacking ({method.name})", limit) as advance:
         attacked = adversarial_samples(

@@ -159,9 +159,9 @@ def explain(
         raise UsageError("--adv and --eps: large-eps and interpolate take one norm, l2 or linf, and one radius")
     parse.choice(of, "--of", ("loss", "logit"))
 
-    from advtool.commands.explain import Plan, run
+    from advtool.commands.explain import ExplainPlan, run
 
-    plan = Plan(
+    plan = ExplainPlan(
         checkpoints=tuple(ckpt or ()),
         arch=arch,
         normalize=normalize,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool.cli.groups import DryRun, Foreign, Input, ShardOutput, Talk
+from advtool.datasets.rules import RULES
 from advtool.groups import Machine
 from advtool.options import Options, Table, option
-from advtool.registry import RULES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from advtool.commands.checkpoints import check_size, open_checkpoint
 from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Reader, Source
-from advtool.datasets.distilled import Recipe, Tally, default_recipe, distilled_samples
+from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Starts, gather
 from advtool.io.head import Head
@@ -66,7 +66,7 @@ def run(options: Distill) -> None:
     )
     console.detail(f"device: {reason}")
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {begun.starts.described}")
-    settings, tally = devices.Settings(device, options.batch_size, options.seed, options.amp), Tally()
+    settings, tally = devices.Settings(device, options.batch_size, options.seed, options.amp), DistilledTally()
     todo = target.todo(head, itertools.islice(begun.samples, options.limit))
     with distributed.joined(device.type == "cuda"), console.training_bar(begun.n) as advance:
 

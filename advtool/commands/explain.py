@@ -1,29 +1,35 @@
-"""What ``advtool explain`` does once its options are parsed."""
+"""What ``advtool explain`` does once its options are parsed: read, explain, write, report."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from advtool import device as devices
 from advtool.cli import console, output
 from advtool.commands.checkpoints import check_fit, open_checkpoint
 from advtool.commands.shard_output import ShardDestination, recorded_command, shard_destination
+from advtool.data import named
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source, resolve
 from advtool.data.subset import subset
-from advtool.errors import UsageError, unknown
-from advtool.explain import drawing, pictures
+from advtool.errors import UsageError
+from advtool.explain import drawing
 from advtool.explain.attribution_shards import attribution_samples
-from advtool.explain.pictures import ATTRIBUTIONS, Made, Row
+from advtool.explain.methods import ATTRIBUTIONS, Method, chosen, taken
+from advtool.explain.results import Result, Row
+from advtool.explain.run import default_batch_size, explained
+from advtool.explain.sample_pictures import samples
+from advtool.explain.settings import Explanation
 from advtool.io.atomic import is_special
+from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
-
-METHODS = (*ATTRIBUTIONS, "large-eps", "interpolate", "weights", "samples")
-_DEFAULT_LIMIT = {"interpolate": 4, "weights": None}
-_PIXELS_AT_A_TIME, _MOST_AT_A_TIME = 2**22, 512
+from advtool.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExplainPlan:
     """The options of ``advtool explain``, parsed."""
 
     checkpoints: tuple[str, ...]
@@ -52,33 +58,43 @@ class Plan:
     device: str
 
     @property
-    def method(self) -> str:
-        """The method that decides the layout; that of the list where it is a list."""
-        return self.methods[0]
-
-    @property
-    def is_attribution(self) -> bool:
-        return self.method in ATTRIBUTIONS
+    def found(self) -> tuple[Method, ...]:
+        return chosen(self.methods)
 
     @property
     def n(self) -> int | None:
-        return self.limit or _DEFAULT_LIMIT.get(self.method, 10)
+        """How many images are used; None for all."""
+        return self.limit or self.found[0].limit
+
+    def explanation(self, shape: tuple[int, int, int]) -> Explanation:
+        """For images of that shape."""
+        return Explanation.resolve(
+            self.methods,
+            shape,
+            of=self.of,
+            baseline=self.baseline,
+            variance=self.variance,
+            norm=self.norm,
+            eps=self.eps,
+            target=self.target,
+            steps=self.steps,
+            step_size=self.step_size,
+            points=self.points,
+            columns=self.columns,
+            seed=self.seed,
+        )
 
     def check(self, shards: str | None) -> None:
         """Refuse what does not go together."""
-        for name in self.methods:
-            if name not in METHODS:
-                raise unknown("--method", name, METHODS)
-        if len(self.methods) > 1 and not set(self.methods) <= set(ATTRIBUTIONS):
-            raise UsageError(f"--method {','.join(self.methods)}: a list can have only {', '.join(ATTRIBUTIONS)}")
-        if shards and not self.is_attribution:
-            hint = " (advtool attack writes adversarial images)" if self.method == "large-eps" else ""
+        method, options = self.methods[0], taken(self.found)
+        if shards and "shards" not in options:
+            hint = " (advtool attack writes adversarial images)" if method == "large-eps" else ""
             raise UsageError(f"--shards is for {', '.join(ATTRIBUTIONS)}{hint}")
-        if self.of and not self.is_attribution:
+        if self.of and "of" not in options:
             raise UsageError(f"--of is for {', '.join(ATTRIBUTIONS)}")
-        if self.method == "samples" and self.checkpoints:
-            raise UsageError("--method samples takes no --ckpt, but --data for each row")
-        if self.method != "samples" and len(self.data) > 1:
+        if self.checkpoints and "ckpt" not in options:
+            raise UsageError(f"--method {method} takes no --ckpt, but --data for each row")
+        if len(self.data) > 1 and "ckpt" in options:
             raise UsageError("several --data are for --method samples")
         if self.data.count("-") > 1:
             raise UsageError("--data -: stdin can be read once")
@@ -94,53 +110,104 @@ class Places:
     report: bool
 
 
-def run(plan: Plan, out: str | None, shards: str | None, force: bool, json: bool, dry_run: bool) -> None:
+def run(plan: ExplainPlan, out: str | None, shards: str | None, force: bool, json: bool, dry_run: bool) -> None:
     """Compute, then write picture, shards and report."""
     plan.check(shards)
-    file_format = _picture_format(out, plan.method)
+    file_format = _picture_format(out, plan.found[0])
     console.interruptible()
-    device, reason = devices.choose(plan.device)
-    files, data = [], plan.data[0] if plan.data else None
-    for name in plan.checkpoints or (None,) if plan.method != "samples" else ():
-        file, data = open_checkpoint(name, data, "explain", plan.arch, plan.normalize)
-        files.append(file)
-    sources = [_source(plan, name) for name in (plan.data if plan.method == "samples" and plan.data else (data,))]
+    device, reason = devices.choose(plan.device if "device" in taken(plan.found) else "cpu")
+    files, sources = _inputs(plan)
     places = _places(plan, sources[0], out, file_format, shards, force, json)
     models = [restore(file).to(device) for file in files]
     if dry_run:
-        shown = {**asdict(plan), "data_root": str(plan.data_root), "device": str(device), "n": plan.n}
-        shown |= {"sources": [source.name for source in sources], "split": sources[0].split}
-        shown |= {"picture": places.picture and places.picture.name, "shards": places.shards and places.shards.name}
-        output.print_json({"schema": 1, "command": "explain", **shown})
+        output.print_json(_resolved(plan, files, models, sources, device, places))
         return
     console.detail(f"device: {reason}")
-    if plan.method == "samples":
-        made = pictures.samples(plan, sources)
-        described = {"sources": [{"source": source.name, "split": source.split} for source in sources]}
+    if not files:
+        result = samples(sources, plan.n, plan.seed if plan.random else None, plan.names, plan.columns)
+        described: dict = {"sources": [{"source": source.name, "split": source.split} for source in sources]}
     else:
         images = _images(plan, sources[0])
         for file, model in zip(files, models, strict=True):
             check_fit(model, images.head, images.name, file)
-        batch = min(_MOST_AT_A_TIME, max(1, _PIXELS_AT_A_TIME // images.pixels[0].size))
-        settings = devices.Settings(device, plan.batch_size or batch, plan.seed)
-        rows = [Row(name, *pair) for name, *pair in zip(_names(plan, files), files, models, strict=True)]
-        made = pictures.PICTURES[plan.method](plan, rows, images, settings)
-        described = {"data": {"source": images.name, "split": images.split, "n": len(images)}}
-        described["data"]["classes"] = images.head.num_classes
+        result = _explained(plan, files, models, images, device)
+        data = {"source": images.name, "split": images.split, "n": len(images), "classes": images.head.num_classes}
+        described = {"data": data}
         if places.shards:
             head = images.head.after(recorded_command())
-            places.shards.write(head, attribution_samples(images, made.attributions))
+            places.shards.write(head, attribution_samples(images, result.attributions))
             if places.shards.name != "stdout":
                 console.say(f"wrote attributions of {len(images):,} images to {places.shards.name}")
-    _write(plan, made, places, described, json)
+    _write(plan, result, places, described, json)
 
 
-def _write(plan: Plan, made: Made, places: Places, described: dict, json: bool) -> None:
+def _explained(
+    plan: ExplainPlan,
+    files: Sequence[CheckpointFile],
+    models: Sequence[Classifier],
+    images: Images,
+    device: torch.device,
+) -> Result:
+    rows = []
+    for name, file, model in zip(_names(plan, files), files, models, strict=True):
+        checkpoint = {"path": file.path, "sha256": file.sha256, "arch": model.spec.arch}
+        rows.append(Row(name, model, model.spec.classes, {"checkpoint": checkpoint}, file.path))
+    shape = images.head.shape
+    settings = devices.Settings(device, plan.batch_size or default_batch_size(shape), plan.seed)
+    passes = len(models) * len(plan.methods)
+    with console.bar(f"explaining ({', '.join(plan.methods)})", len(images) * passes) as progress:
+        return explained(plan.explanation(shape), rows, images, settings, progress)
+
+
+def _resolved(
+    plan: ExplainPlan,
+    files: Sequence[CheckpointFile],
+    models: Sequence[Classifier],
+    sources: Sequence[Source],
+    device: torch.device,
+    places: Places,
+) -> dict:
+    """What a dry run shows: everything as it would be used; null is no limit, or as many steps as it needs."""
+    resolved = {"schema": 1, "command": "explain", "methods": list(plan.methods)}
+    if models:
+        known = sources[0].open().head.shape if sources[0].repeatable else None
+        shape = known or models[0].spec.shape
+        resolved |= {
+            "checkpoints": [file.path for file in files],
+            "names": _names(plan, files),
+            "settings": plan.explanation(shape).to_json(),
+            "batch_size": plan.batch_size or default_batch_size(shape),
+            "device": str(device),
+        }
+    return resolved | {
+        "sources": [source.name for source in sources],
+        "split": sources[0].split,
+        "data_root": str(named.root(plan.data_root)),
+        "download": plan.download,
+        "n": plan.n,
+        "random": plan.random,
+        "columns": plan.columns,
+        "seed": plan.seed,
+        "picture": places.picture and places.picture.name,
+        "shards": places.shards and places.shards.name,
+    }
+
+
+def _inputs(plan: ExplainPlan) -> tuple[list[CheckpointFile], list[Source]]:
+    """The checkpoints, and where the images are."""
+    files: list[CheckpointFile] = []
+    data = plan.data[0] if plan.data else None
+    if "ckpt" not in taken(plan.found):
+        return files, [_source(plan, name) for name in plan.data or (None,)]
+    for name in plan.checkpoints or (None,):
+        file, data = open_checkpoint(name, data, "explain", plan.arch, plan.normalize)
+        files.append(file)
+    return files, [_source(plan, data)]
+
+
+def _write(plan: ExplainPlan, result: Result, places: Places, described: dict, json: bool) -> None:
     if places.picture:
-        gif = places.picture_format == "gif"
-        places.picture.write(
-            drawing.to_gif(made.frames()) if gif else drawing.to_bytes(made.grid(), places.picture_format)
-        )
+        places.picture.write(result.picture(places.picture_format))
         if places.picture.path:
             console.say(f"wrote {places.picture.name}")
     if not places.report:
@@ -148,13 +215,13 @@ def _write(plan: Plan, made: Made, places: Places, described: dict, json: bool) 
     if output.wants_json(json):
         where = {"picture": places.picture.name} if places.picture else {}
         common = {"schema": 1, "command": "explain", "method": ",".join(plan.methods), **described, **where}
-        output.print_json({**common, **made.report, "seed": plan.seed})
-    elif made.table:
-        console.show_table(*made.table)
+        output.print_json({**common, **result.report, "seed": plan.seed})
+    elif result.table:
+        console.show_table(*result.table)
 
 
 def _places(
-    plan: Plan, source: Source, out: str | None, file_format: str, shards: str | None, force: bool, json: bool
+    plan: ExplainPlan, source: Source, out: str | None, file_format: str, shards: str | None, force: bool, json: bool
 ) -> Places:
     picture = None
     if out is not None or not (json or shards):
@@ -172,8 +239,8 @@ def _places(
     return Places(picture, file_format, target, json or not taken)
 
 
-def _picture_format(out: str | None, method: str) -> str:
-    formats = (*drawing.FORMATS, *(["gif"] if method == "interpolate" else []))
+def _picture_format(out: str | None, method: Method) -> str:
+    formats = (*drawing.FORMATS, *(["gif"] if method.animated else []))
     suffix = Path(out or "").suffix.lstrip(".").lower()
     if suffix in formats:
         return suffix
@@ -182,18 +249,18 @@ def _picture_format(out: str | None, method: str) -> str:
     raise UsageError(f"-o {out}: must end in .{', .'.join(formats)}")
 
 
-def _source(plan: Plan, data: str | None) -> Source:
-    default = "train" if plan.method in ("weights", "samples") else "test"
+def _source(plan: ExplainPlan, data: str | None) -> Source:
+    default = plan.found[0].split
     return resolve(data, plan.split, default_split=default, data_root=plan.data_root, download=plan.download)
 
 
-def _images(plan: Plan, source: Source) -> Images:
+def _images(plan: ExplainPlan, source: Source) -> Images:
     if plan.n is None:
         return load(source)
     return subset(load(source), plan.n, plan.seed) if plan.random else load(source, plan.n)
 
 
-def _names(plan: Plan, files: list) -> list[str]:
+def _names(plan: ExplainPlan, files: Sequence[CheckpointFile]) -> list[str]:
     """A label for each checkpoint: as asked, else its file name, or path where two have the same name."""
     if plan.names:
         if len(plan.names) != len(files):

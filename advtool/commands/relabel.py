@@ -16,7 +16,7 @@ from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Source
 from advtool.datasets import groupings, rules
 from advtool.datasets.predicted import predicted_samples
-from advtool.datasets.relabel import Tally, relabel
+from advtool.datasets.relabelled import RelabelTally, relabel
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head
 from advtool.io.samples import Sample, ShardWarning
@@ -44,7 +44,7 @@ def run(options: Relabel) -> None:
     target = shard_destination(options, source, "relabelled")
     reader = source.open()
     head = class_counts.declared(reader.head, source, options.limit, options.classes)
-    samples, tally = itertools.islice(iter(reader), options.limit), Tally()
+    samples, tally = itertools.islice(iter(reader), options.limit), RelabelTally()
     relabelled = (_predicted if options.predict else _ruled)(options, head, samples, source, tally)
     record = {"command": "relabel", "classes": list(head.classes), **relabelled.record}
     if options.dry_run:
@@ -64,7 +64,7 @@ def run(options: Relabel) -> None:
     console.say(f"wrote {tally.describe()} to {target.name}")
 
 
-def _ruled(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: Tally) -> Relabelled:
+def _ruled(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: RelabelTally) -> Relabelled:
     """By a rule over the labels."""
     rule = _rule(options, head)
     return Relabelled(rule.classes, rule.describe(), relabel(samples, head.num_classes, rule, tally))
@@ -80,7 +80,9 @@ def _rule(options: Relabel, head: Head) -> rules.Rule:
     return groupings.load(options.map, head.classes) if options.map else groupings.keep(options.keep, head.classes)
 
 
-def _predicted(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: Tally) -> Relabelled:
+def _predicted(
+    options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: RelabelTally
+) -> Relabelled:
     """As a checkpoint predicts."""
     device, reason = devices.choose(options.device)
     file, _ = open_checkpoint(options.predict, source.name, options)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 import torch
@@ -11,21 +10,21 @@ from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks.ball import BALLS
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import predictions_of, untouched
 from advtool.attacks.registry import Attack, Request
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
-from advtool.device import Settings
+from advtool.datasets.batches import sample_batches
+from advtool.device import Settings, float64
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.samples import Sample
 
-FORMATS = ("float32", "png8")
 BUDGET_SLACK = 1e-6
 
 
 @dataclass
-class Tally:
+class AdversarialTally:
     """Counts of what was made. `lost` are successes of the attack that rounding to 8 bits undid."""
 
     n: int = 0
@@ -46,7 +45,7 @@ def adversarial_samples(
     attack: Attack,
     request: Request,
     settings: Settings,
-    tally: Tally,
+    tally: AdversarialTally | None = None,
     file_format: str = "float32",
     progress: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Sample]:
@@ -62,35 +61,32 @@ def adversarial_samples(
     file_format : ``float32`` writes ``.npy``; ``png8`` rounds to 8 bits without leaving the ball
     tally : is added up as the stream goes on
     """
-    stream = iter(samples)
+    tally = AdversarialTally() if tally is None else tally
     seed = keyed.derive(request.seed, "evaluation")
     with untouched(model):
-        while batch := list(islice(stream, settings.batch_size)):
-            decoded = [check(sample) for sample in batch]
-            pixels = torch.from_numpy(np.stack([image for image, _ in decoded])).to(settings.device)
-            if file_format == "png8" and pixels.dtype != torch.uint8:
-                raise AdvtoolError(f"{batch[0].shard}: --format png8 needs 8-bit images, these are float32")
-            x = to_float(pixels)
-            y = torch.tensor([label for _, label in decoded], device=settings.device)
-            ids = keyed.ids_of(sample.key for sample in batch).to(settings.device)
-            adversarial = attack(model, x, y, replace(request, seed=seed), ids)
+        for batch in sample_batches(samples, check, settings):
+            if file_format == "png8" and batch.pixels.dtype != torch.uint8:
+                raise AdvtoolError(f"{batch.samples[0].shard}: png8 needs 8-bit images, these are float32")
+            x, y = batch.inputs, batch.labels
+            adversarial = attack(model, x, y, replace(request, seed=seed), batch.ids)
             if file_format == "png8":
-                before = _succeeds(model, adversarial, y, request.targeted)[0]
+                before = (predictions_of(model, adversarial) == y) == request.targeted
                 adversarial = to_float(rounded(adversarial, x, request))
-            success, predictions = _succeeds(model, adversarial, y, request.targeted)
+            predictions = predictions_of(model, adversarial)
+            success = (predictions == y) == request.targeted
             if file_format == "png8":
                 tally.lost += int((before & ~success).sum())
-            distance = BALLS[request.norm].norm(adversarial.double() - x.double())
-            tally.n += len(x)
+            distance = BALLS[request.norm].norm(float64(adversarial) - float64(x))
+            tally.n += len(batch)
             tally.successes += int(success.sum())
             tally.distance += float(distance.sum())
-            progress(len(x))
-            rows = zip(
-                batch, adversarial.cpu().numpy(), success.tolist(), predictions.tolist(), distance.tolist(), strict=True
-            )
-            for sample, image, hit, prediction, norm in rows:
-                facts = {"success": hit, "prediction": prediction, "distance": norm}
-                yield _sample(sample, image, file_format, attack, request, facts)
+            progress(len(batch))
+            facts = zip(success.tolist(), predictions.tolist(), distance.tolist(), strict=True)
+            for sample, image, (hit, prediction, norm) in zip(
+                batch.samples, adversarial.cpu().numpy(), facts, strict=True
+            ):
+                found = {"success": hit, "prediction": prediction, "distance": norm}
+                yield _sample(sample, image, file_format, attack, request, found)
 
 
 def rounded(adversarial: Tensor, inputs: Tensor, request: Request) -> Tensor:
@@ -99,19 +95,13 @@ def rounded(adversarial: Tensor, inputs: Tensor, request: Request) -> Tensor:
     To the nearest level; where that leaves the ball, each pixel to the next level towards the input.
     """
     ball = BALLS[request.norm]
-    levels, start = adversarial.double() * 255, (inputs.double() * 255).round()
+    levels, start = float64(adversarial) * 255, (float64(inputs) * 255).round()
     nearest = levels.round()
     towards = torch.where(levels > start, (levels + 1e-6).floor(), (levels - 1e-6).ceil())
     if request.eps is not None:
         outside = ball.norm((nearest - start) / 255) > request.eps * (1 + BUDGET_SLACK)
         nearest = torch.where(outside.view(-1, 1, 1, 1), towards, nearest)
-    return nearest.clamp(0, 255).to(torch.uint8)
-
-
-@torch.no_grad()
-def _succeeds(model: nn.Module, x: Tensor, y: Tensor, targeted: bool) -> tuple[Tensor, Tensor]:
-    predictions = logits_of(model, x).argmax(1)
-    return (predictions == y) == targeted, predictions
+    return nearest.clamp(0, 255).to(torch.uint8).to(inputs.device)
 
 
 def _sample(

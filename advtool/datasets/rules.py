@@ -6,6 +6,15 @@ from typing import Protocol
 
 from advtool.seeds import derive
 
+RULES: Mapping[str, frozenset[str]] = {
+    "shift": frozenset(),
+    "random": frozenset({"exclude_true", "seed"}),
+    "map": frozenset(),
+    "keep": frozenset(),
+    "predict": frozenset({"arch", "normalize", "batch_size", "device"}),
+}
+"""The ways to new labels → the options that each takes, of those that not all take."""
+
 
 class Rule(Protocol):
     """A rule over labels.

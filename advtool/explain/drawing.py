@@ -7,8 +7,14 @@ import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 FORMATS = ("png", "pdf", "svg")
 DPI = 100
@@ -94,7 +100,7 @@ def to_gif(frames: Sequence[Grid], milliseconds: int = 150) -> bytes:
     return out.getvalue()
 
 
-def _raster(figure):
+def _raster(figure: "Figure") -> "Image":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -103,7 +109,7 @@ def _raster(figure):
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 
 
-def _figure(grid: Grid):
+def _figure(grid: Grid) -> "Figure":
     """All at whole pixels, so that small images are enlarged without uneven pixels."""
     from matplotlib.figure import Figure
 
@@ -143,7 +149,9 @@ def _figure(grid: Grid):
     return figure
 
 
-def _scatter(figure, scatter: Scatter, box: tuple[float, float, float, float], width: float, height: float) -> None:
+def _scatter(
+    figure: "Figure", scatter: Scatter, box: tuple[float, float, float, float], width: float, height: float
+) -> None:
     x, y, w, h = box
     axes = figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
     for name, along, up in scatter.series:
@@ -184,7 +192,9 @@ def _width(text: str) -> int:
     return round(RendererAgg(1, 1, DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
 
 
-def _write(axes, x: float, y: float, text: str, across: str, along: str, longest: int | None = _LONGEST) -> None:
+def _write(
+    axes: "Axes", x: float, y: float, text: str, across: str, along: str, longest: int | None = _LONGEST
+) -> None:
     text = "\n".join(_lines(text, longest))
     if text:
         axes.text(x, y, text, ha=across, va=along, fontsize=_FONT, parse_math=False, linespacing=1.1)
