@@ -57,19 +57,22 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, evaluate, explain, theory
+    from advtool.cli import theory
+    from advtool.cli.attack import Attack
     from advtool.cli.command import command
     from advtool.cli.data import Data
     from advtool.cli.distill import Distill
+    from advtool.cli.evaluate import Evaluate
+    from advtool.cli.explain import Explain
     from advtool.cli.relabel import Relabel
     from advtool.cli.train import Train
 
     command(app, Train, "advtool.commands.train:run")
-    app.command("attack")(attack.attack)
+    command(app, Attack, "advtool.commands.attack:run")
     command(app, Distill, "advtool.commands.distill:run")
     command(app, Relabel, "advtool.commands.relabel:run")
-    app.command("eval")(evaluate.evaluate)
-    app.command("explain")(explain.explain)
+    command(app, Evaluate, "advtool.commands.evaluate:run")
+    command(app, Explain, "advtool.commands.explain:run")
     command(app, Data, "advtool.commands.data:run")
     theory.register(app, Group)
 
