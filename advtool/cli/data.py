@@ -6,7 +6,7 @@ import typer
 
 from advtool.cli import console, options, output
 from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import by
+from advtool.io.shape import shape_text
 
 
 def data(
@@ -98,7 +98,7 @@ def _list(data_root, json: bool) -> None:
         )
         return
     rows = [
-        [e["name"], by(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
+        [e["name"], shape_text(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
         for e in entries
     ]
     console.show_table(
@@ -117,7 +117,7 @@ def _info(parts, limit: int | None, json: bool) -> None:
         [
             summary.split or "(all)",
             f"{summary.n:,}",
-            by(summary.shape) if summary.shape else "differing",
+            shape_text(summary.shape) if summary.shape else "differing",
             str(summary.num_classes),
             f"{min(summary.class_counts):,}–{max(summary.class_counts):,}",
             " ".join(summary.formats),

@@ -1,7 +1,7 @@
 """Which checkpoint a command means, and whether data fits it."""
 
 from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import by
+from advtool.io.shape import shape_text
 
 
 def open_checkpoint(
@@ -47,11 +47,11 @@ def check_size(model, shape, name: str, file) -> None:
     if "imported" in file.meta and tuple(shape) != model.spec.shape:
         refit(model, shape)
     if tuple(shape) != tuple(model.spec.shape):
-        takes = f"the model takes {by(model.spec.shape)} {_trained_on(file)}"
+        takes = f"the model takes {shape_text(model.spec.shape)} {_trained_on(file)}"
         channels, height, width = model.spec.shape
         if shape[0] == channels and height == width:
             takes += f"; advtool data --size {height} makes them fit"
-        raise AdvtoolError(f"{name} does not fit {file.path}: images are {by(shape)}, {takes}")
+        raise AdvtoolError(f"{name} does not fit {file.path}: images are {shape_text(shape)}, {takes}")
 
 
 def check_fit(model, head, name: str, file) -> None:

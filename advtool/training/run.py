@@ -9,6 +9,7 @@ import torch
 from advtool import device as devices
 from advtool.data import augment
 from advtool.data.arrays import Images
+from advtool.data.catalogue import is_mirrored
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
@@ -28,7 +29,6 @@ from advtool.training.selection import is_over
 from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
 from advtool.training.state import State, check_same
 
-UNMIRRORED = ("digits", "mnist", "kmnist", "svhn")
 _CHOICES = {"optimizer": OPTIMIZERS, "schedule": schedule.CHOICES, "augment": augment.CHOICES}
 
 
@@ -89,6 +89,7 @@ class TrainingRun:
     device : to compute on
     init : checkpoint to start from; None for random weights
     curves : sets of images to measure accuracy on as training goes on
+    images : the images to train on and those held out, if they have been read already
 
     Examples
     --------
@@ -104,16 +105,20 @@ class TrainingRun:
         device: torch.device,
         init: CheckpointFile | None = None,
         curves: Curves | None = None,
+        images: tuple[TrainingData, Images | None] | None = None,
     ):
         wishes.check()
         self.source, self.wishes, self.device, self.init = source, wishes, device, init
         self.curves = curves or Curves()
         self.history: list[dict] = []
         self.last_state: State | None = None
+        self._read = images
 
     @cached_property
     def _parts(self) -> tuple[TrainingData, Images | None]:
         """(the images to train on, those held out for validation)."""
+        if self._read is not None:
+            return self._read
         wishes = self.wishes
         budget = devices.memory_budget(self.device, wishes.max_memory)
         data = read_training_data(self.source, wishes.limit, budget, wishes.size, wishes.random_crop)
@@ -147,19 +152,17 @@ class TrainingRun:
     def config(self) -> TrainConfig:
         """Every training setting."""
         wishes = self.wishes
-        mirrored = self.source.name not in UNMIRRORED
-        shape = self.data.head.shape
+        head = self.data.head
+        mirrored = is_mirrored(head.source)
         resized = {"augment": "rrc+flip" if mirrored else "rrc"} if wishes.size else {}
-        settings = configuration.resolve(resized | wishes.settings, wishes.epochs, wishes.threat, shape, mirrored)
+        settings = configuration.resolve(resized | wishes.settings, wishes.epochs, wishes.threat, head.shape, mirrored)
         amp = devices.use_amp(wishes.amp, self.device)
         return TrainConfig(**settings, threat=wishes.threat, seed=wishes.seed, amp=amp)
 
     def with_seed(self, seed: int) -> "TrainingRun":
         """The same run, of the same images, with another seed."""
         wishes = replace(self.wishes, seed=seed)
-        other = TrainingRun(self.source, wishes, self.device, self.init, self.curves)
-        other.__dict__["_parts"] = self._parts
-        return other
+        return TrainingRun(self.source, wishes, self.device, self.init, self.curves, self._parts)
 
     def resolved(self) -> dict:
         """The whole configuration: what the checkpoint and the state of the run record."""
