@@ -42,7 +42,8 @@ def choose(name: str) -> tuple[torch.device, str]:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises, by kind of device
-        raise UsageError(f"--device {name}: not available ({str(error).splitlines()[0]})") from None
+        message = f"not available ({str(error).splitlines()[0]})"
+        raise UsageError(message, parameter="device", value=name) from None
     return device, f"{name} (as asked)"
 
 

@@ -4,7 +4,8 @@ from advtool.cli.groups import Foreign
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import streams
 from advtool.io.checkpoints import CheckpointFile
-from advtool.io.head import Head, by
+from advtool.io.head import Head
+from advtool.io.shape import shape_text
 from advtool.models import importing
 from advtool.models.classifier import Classifier
 from advtool.models.importing import Wanted, refit
@@ -57,11 +58,11 @@ def check_size(model: Classifier, shape: tuple[int, ...], name: str, file: Check
     if "imported" in file.meta and tuple(shape) != model.spec.shape:
         refit(model, shape)
     if tuple(shape) != tuple(model.spec.shape):
-        takes = f"the model takes {by(model.spec.shape)} {_trained_on(file)}"
+        takes = f"the model takes {shape_text(model.spec.shape)} {_trained_on(file)}"
         channels, height, width = model.spec.shape
         if shape[0] == channels and height == width:
             takes += f"; advtool data --size {height} makes them fit"
-        raise AdvtoolError(f"{name} does not fit {file.path}: images are {by(shape)}, {takes}")
+        raise AdvtoolError(f"{name} does not fit {file.path}: images are {shape_text(shape)}, {takes}")
 
 
 def check_fit(model: Classifier, head: Head, name: str, file: CheckpointFile) -> None:

@@ -10,7 +10,7 @@ from advtool.data import inspect, named
 from advtool.data.convert import convert
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
-from advtool.io.head import by
+from advtool.io.shape import shape_text
 
 
 def run(options: Data) -> None:
@@ -59,7 +59,7 @@ def _list(options: Data) -> None:
         output.print_json({"schema": 1, "command": "data", "data_root": str(root), "datasets": entries})
         return
     rows = [
-        [e["name"], by(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
+        [e["name"], shape_text(e["shape"]), f"{e['train']:,}", f"{e['test']:,}", "yes" if e["on_disk"] else "no"]
         for e in entries
     ]
     console.show_table(f"named datasets under {root}", ["name", "shape", "train", "test", "on disk"], rows)
@@ -74,7 +74,7 @@ def _info(parts: Sequence[Source], options: Data) -> None:
         [
             summary.split or "(all)",
             f"{summary.n:,}",
-            by(summary.shape) if summary.shape else "differing",
+            shape_text(summary.shape) if summary.shape else "differing",
             str(summary.num_classes),
             f"{min(summary.class_counts):,}–{max(summary.class_counts):,}",
             " ".join(summary.formats),

@@ -6,7 +6,7 @@ all read. Header parsing is `tarfile`'s own.
 """
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from advtool.errors import AdvtoolError
@@ -28,8 +28,8 @@ class Member:
     offset: int
 
 
-def read_members(stream: Stream) -> Iterator[Member]:
-    """Yield the regular files of one or more concatenated tar archives.
+def read_members(stream: Stream) -> Generator[Member]:
+    """Yield the regular files of one or more concatenated tar archives; the stream is closed at the end.
 
     Raises
     ------
@@ -37,7 +37,11 @@ def read_members(stream: Stream) -> Iterator[Member]:
         with the byte offset, if the stream ends before an end-of-archive marker (two zero blocks), has
         anything but archives in it, or holds a link, device, sparse file, or a member above the size cap
     """
-    stream.expect(TAR, "a tar of WebDataset samples")
+    with stream:
+        yield from _archives(stream.expect(TAR, "a tar of WebDataset samples"))
+
+
+def _archives(stream: Stream) -> Iterator[Member]:
     archive, inside, zero_blocks = 0, False, 0
     while True:
         offset = stream.offset

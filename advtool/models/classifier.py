@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor, nn
 
+from advtool.io.shape import Shape
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -23,7 +25,7 @@ class ModelSpec:
 
     arch: str
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: Shape
     mean: tuple[float, ...]
     std: tuple[float, ...]
     args: dict = field(default_factory=dict)

@@ -14,6 +14,7 @@ from torch import Tensor
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints, torch_files
 from advtool.io.checkpoints import CheckpointFile
+from advtool.io.shape import Shape
 from advtool.io.streams import TORCH, Stream
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.registry import build
@@ -46,8 +47,8 @@ class Wanted:
     normalize: str | None = None
 
 
-def read(stream: Stream, wanted: Wanted = Wanted(), what: str = "a safetensors checkpoint") -> CheckpointFile:
-    """Read a checkpoint of ours, or a PyTorch file with the architecture that is wanted.
+def read(stream: Stream, wanted: Wanted = Wanted()) -> CheckpointFile:
+    """Read a checkpoint of ours, or a PyTorch file with the architecture that is wanted, and close the stream.
 
     Raises
     ------
@@ -57,15 +58,16 @@ def read(stream: Stream, wanted: Wanted = Wanted(), what: str = "a safetensors c
         if it is something else, damaged, unsafe, or does not fit the architecture
     """
     if stream.kind != TORCH:
-        return checkpoints.read(stream, what)
+        return checkpoints.read(stream)
     tensors, sha256 = torch_files.read_tensors(stream)
     if wanted.arch is None:
-        raise UsageError(f"{stream.name}: a PyTorch file does not say its architecture; name it with --arch")
+        message = f"needed, since {stream.name} is a PyTorch file, which does not say its architecture"
+        raise UsageError(message, parameter="arch")
     return _convert(tensors, wanted, stream.name, sha256)
 
 
 def normaliser(text: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Means and deviations that a value of --normalize names.
+    """Means and deviations that a value of `Wanted.normalize` names.
 
     Raises
     ------
@@ -83,10 +85,11 @@ def normaliser(text: str, channels: int) -> tuple[tuple[float, ...], tuple[float
     except ValueError:
         pass
     example = ",".join(["0.5"] * channels) + "/" + ",".join(["0.25"] * channels)
-    raise UsageError(f"--normalize {text}: must be none, imagenet (colour), or means/deviations such as {example}")
+    message = f"must be none, imagenet (colour), or means/deviations such as {example}"
+    raise UsageError(message, parameter="normalize", value=text)
 
 
-def refit(model: Classifier, shape: tuple[int, int, int]) -> bool:
+def refit(model: Classifier, shape: Shape) -> bool:
     """Make an imported model one for images of another size, where its weights fit that too; whether they do."""
     other = replace(model.spec, shape=tuple(shape))
     if shape[0] != model.spec.shape[0] or _layout(other) != _layout(model.spec):
@@ -139,7 +142,7 @@ class _Fit:
     problems: list[str]
 
     @classmethod
-    def of(cls, tensors: dict[str, Tensor], wanted: Wanted, shape: tuple[int, int, int]) -> "_Fit | None":
+    def of(cls, tensors: dict[str, Tensor], wanted: Wanted, shape: Shape) -> "_Fit | None":
         few, more = (_layout(_spec(wanted, shape, classes)) for classes in (2, 3))
         if few is None:
             return None
@@ -183,7 +186,7 @@ class _Fit:
         return cls(spec, prefix, complete, sources, weights, problems)
 
 
-def _spec(wanted: Wanted, shape: tuple[int, int, int], classes: int) -> ModelSpec:
+def _spec(wanted: Wanted, shape: Shape, classes: int) -> ModelSpec:
     channels = shape[0]
     names = tuple(map(str, range(classes)))
     return ModelSpec(wanted.arch, names, shape, (0.0,) * channels, (1.0,) * channels, wanted.args)
@@ -245,12 +248,13 @@ def _normalisation(tensors: dict[str, Tensor], fit: _Fit, wanted: Wanted, path: 
     if wanted.normalize is not None:
         asked = normaliser(wanted.normalize, channels)
         if found and not torch.allclose(torch.tensor(found[0]), torch.tensor(asked)):
-            raise UsageError(f"--normalize {wanted.normalize}: {path} has a normaliser of its own, {found[0]}")
+            message = f"{path} has a normaliser of its own, {found[0]}"
+            raise UsageError(message, parameter="normalize", value=wanted.normalize)
         return *(found[0] if found else asked), "file" if found else "option"
     if found:
         return *found[0], "file"
     warnings.warn(
-        f"{path} holds no normaliser: taken to see pixels in [0, 1] as they are (--normalize imagenet, or MEAN/STD)",
+        f"{path} holds no normaliser: taken to see pixels in [0, 1] as they are (or say how to normalize)",
         CheckpointWarning,
         stacklevel=1,
     )

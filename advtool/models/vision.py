@@ -11,13 +11,12 @@ from types import MethodType
 
 from torch import nn
 
+from advtool.io.shape import Shape
 from advtool.models.width import fit_first_convolution, initialise, widened, with_channels
 
 SMALL_IMAGE = 64
 _STRIDES_TO_KEEP = 3
 _ALL_STRIDES = 5
-
-Shape = tuple[int, int, int]
 
 
 def find(name: str) -> Callable[..., nn.Module] | None:

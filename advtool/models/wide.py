@@ -5,6 +5,7 @@ import re
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advtool.io.shape import Shape
 from advtool.models.small import scaled
 
 NAME = re.compile(r"wrn-(\d+)-(\d+)")
@@ -19,7 +20,7 @@ def is_wide_resnet(name: str) -> bool:
 class WideResNet(nn.Module):
     """``wrn-DEPTH-FACTOR``: a 3×3 convolution, three stages of (DEPTH − 4)/6 pre-activation units, an affine map."""
 
-    def __init__(self, name: str, classes: int, shape: tuple[int, int, int], width: float = 1.0):
+    def __init__(self, name: str, classes: int, shape: Shape, width: float = 1.0):
         super().__init__()
         depth, factor = map(int, NAME.fullmatch(name).groups())
         sizes = [scaled(size, width) for size in (16, 16 * factor, 32 * factor, 64 * factor)]

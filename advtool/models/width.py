@@ -4,10 +4,11 @@ import torch
 from torch import nn
 
 from advtool.errors import UsageError
+from advtool.io.shape import Shape
 from advtool.models.small import scaled
 
 
-def widened(net: nn.Module, width: float, shape: tuple[int, int, int]) -> nn.Module:
+def widened(net: nn.Module, width: float, shape: Shape) -> nn.Module:
     """The network with `width` times the channels and units in each layer but the last.
 
     Numbers of inputs follow from a forward pass, so that concatenated branches fit whatever rounding did to them.
@@ -70,6 +71,6 @@ def _lazy(module: nn.Module, width: float) -> nn.Module:
     if isinstance(module, nn.Linear):
         return nn.LazyLinear(scaled(module.out_features, width), bias)
     if module.groups != 1:
-        raise UsageError("--width: this architecture has grouped convolutions, which are not scaled")
+        raise UsageError("this architecture has grouped convolutions, which are not scaled", parameter="width")
     shape = (module.kernel_size, module.stride, module.padding, module.dilation)
     return nn.LazyConv2d(scaled(module.out_channels, width), *shape, bias=bias)

@@ -7,7 +7,7 @@ from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation.evaluate import correct_clean
-from advtool.io.head import by
+from advtool.io.shape import shape_text
 from advtool.models.classifier import Classifier, ModelSpec
 
 
@@ -31,7 +31,9 @@ class Curves:
         for name, images in self.sets.items():
             head = images.head
             if head.shape != spec.shape:
-                raise AdvtoolError(f"--eval-data {name}: images are {by(head.shape)}, not {by(spec.shape)}")
+                raise AdvtoolError(
+                    f"--eval-data {name}: images are {shape_text(head.shape)}, not {shape_text(spec.shape)}"
+                )
             if head.num_classes > len(spec.classes):
                 raise AdvtoolError(
                     f"--eval-data {name}: {head.num_classes} classes, but training has {len(spec.classes)}"

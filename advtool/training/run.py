@@ -8,6 +8,7 @@ import torch
 
 from advtool import device as devices
 from advtool.data.arrays import Images
+from advtool.data.catalogue import is_mirrored
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
@@ -28,8 +29,6 @@ from advtool.training.selection import is_over
 from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
 from advtool.training.state import State, check_same
 
-UNMIRRORED = ("digits", "mnist", "kmnist", "svhn")
-
 
 class TrainingRun:
     """Reads the data, resolves every setting, trains, evaluates, and makes the checkpoint.
@@ -40,6 +39,7 @@ class TrainingRun:
     device : to compute on
     init : checkpoint to start from; None for random weights
     curves : sets of images to measure accuracy on as training goes on
+    images : the images to train on and those held out, if they have been read already
 
     Examples
     --------
@@ -55,6 +55,7 @@ class TrainingRun:
         device: torch.device,
         init: CheckpointFile | None = None,
         curves: Curves | None = None,
+        images: tuple[TrainingData, Images | None] | None = None,
     ):
         asked.check()
         if asked.arch is not None:
@@ -63,10 +64,13 @@ class TrainingRun:
         self.curves = curves or Curves()
         self.history: list[dict] = []
         self.last_state: State | None = None
+        self._read = images
 
     @cached_property
     def _parts(self) -> tuple[TrainingData, Images | None]:
         """(the images to train on, those held out for validation)."""
+        if self._read is not None:
+            return self._read
         asked = self.asked
         budget = devices.memory_budget(self.device, asked.max_memory)
         data = read_training_data(self.source, asked.limit, budget, asked.size, asked.random_crop)
@@ -99,16 +103,13 @@ class TrainingRun:
     @cached_property
     def config(self) -> TrainConfig:
         """Every training setting."""
-        mirrored = self.source.name not in UNMIRRORED
-        amp = devices.use_amp(self.asked.amp, self.device)
-        return configuration.resolve(self.asked, self.data.head.shape, mirrored, amp)
+        head, amp = self.data.head, devices.use_amp(self.asked.amp, self.device)
+        return configuration.resolve(self.asked, head.shape, is_mirrored(head.source), amp)
 
     def with_seed(self, seed: int) -> "TrainingRun":
         """The same run, of the same images, with another seed."""
         asked = replace(self.asked, seed=seed)
-        other = TrainingRun(self.source, asked, self.device, self.init, self.curves)
-        other.__dict__["_parts"] = self._parts
-        return other
+        return TrainingRun(self.source, asked, self.device, self.init, self.curves, self._parts)
 
     def resolved(self) -> dict:
         """The whole configuration: what the checkpoint and the state of the run record."""
