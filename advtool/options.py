@@ -9,6 +9,7 @@ import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
@@ -30,7 +31,8 @@ class Option:
     minimum, maximum : of a number
     parse : text → value, raising UsageError; by default as the field's type says
     choices : the only values there are
-    needs : another option without which this one does nothing
+    needs : another option without which this one does nothing, or several of which one is enough
+    excludes : others that do nothing beside this one
     recorded : whether it is a part of what was done, and not only of where to and how loud
     """
 
@@ -42,8 +44,14 @@ class Option:
     maximum: float | None = None
     parse: Callable[[str], Any] | None = None
     choices: tuple[str, ...] = ()
-    needs: str | None = None
+    needs: str | tuple[str, ...] | None = None
+    excludes: tuple[str, ...] = ()
     recorded: bool = True
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The options of which one has to be given."""
+        return (self.needs,) if isinstance(self.needs, str) else self.needs or ()
 
     @property
     def spelling(self) -> str:
@@ -123,8 +131,10 @@ class Options:
             for table in self.tables:
                 if not table.used(self, name):
                     raise UsageError(table.refusal(self, name), name)
-            if declared.needs and not getattr(self, declared.needs):
-                raise UsageError(f"needs {spelling(type(self), declared.needs)}", name)
+            if declared.needed and not any(getattr(self, other) for other in declared.needed):
+                raise UsageError(f"needs {_spelled(type(self), declared.needed)}", name)
+            if beside := [other for other in excluding(type(self), name) if getattr(self, other)]:
+                raise UsageError(f"has no use with {_spelled(type(self), beside)}", name)
 
     def values(self) -> dict[str, Any]:
         """Every option that is recorded, as JSON has it; None for those that the others leave without a use."""
@@ -133,8 +143,12 @@ class Options:
 
     def uses(self, name: str) -> bool:
         """Whether the options chosen leave this one a use."""
-        needs = declarations(type(self))[name].needs
-        return all(table.used(self, name) for table in self.tables) and (not needs or bool(getattr(self, needs)))
+        needed, beside = declarations(type(self))[name].needed, excluding(type(self), name)
+        return (
+            all(table.used(self, name) for table in self.tables)
+            and (not needed or any(getattr(self, other) for other in needed))
+            and not any(getattr(self, other) for other in beside)
+        )
 
     def history(self) -> str:
         """The command line with what was given and matters, spelled in one way whatever way it was typed."""
@@ -154,6 +168,7 @@ class Options:
         return [declared.spelling, text(value)]
 
 
+@cache
 def declarations(kind: type) -> dict[str, Option]:
     """Field → option, in the order of the groups that a class inherits from."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -185,6 +200,15 @@ def spelling(kind: type, name: str) -> str:
     return declared.spelling.partition("/")[0] if declared else f"--{name.replace('_', '-')}"
 
 
+def excluding(kind: type, name: str) -> list[str]:
+    """The options beside which this one does nothing."""
+    return [other for other, declared in declarations(kind).items() if name in declared.excludes]
+
+
+def _spelled(kind: type, names: Sequence[str]) -> str:
+    return listed([spelling(kind, name) for name in names])
+
+
 def help_of(kind: type[Options], name: str, default: Any) -> str:
     """The help of an option: what it is, who takes it, and its default."""
     declared = declarations(kind)[name]
@@ -194,8 +218,10 @@ def help_of(kind: type[Options], name: str, default: Any) -> str:
         missing = [entry for entry in table.takes if entry not in takers]
         if takers and missing:
             parts.append(f"Needs --{table.by}." if missing == ["none"] else f"For {table.words(name)}.")
-    if declared.needs:
-        parts.append(f"Needs {spelling(kind, declared.needs)}.")
+    if declared.needed:
+        parts.append(f"Needs {_spelled(kind, declared.needed)}.")
+    if beside := excluding(kind, name):
+        parts.append(f"Not with {_spelled(kind, beside)}.")
     if declared.unset or default is not None:
         parts.append(f"Default: {declared.unset or _shown(default)}.")
     return " ".join(parts)
