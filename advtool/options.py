@@ -33,7 +33,8 @@ class Option:
     above, below : what a number has to exceed, or to stay under
     parse : text → value, raising UsageError; by default as the field's type says
     choices : the only values there are
-    needs : another option without which this one does nothing
+    needs : another option without which this one does nothing, or several of which one is enough
+    excludes : others that do nothing beside this one
     recorded : whether it is a part of what was done, and not only of where to and how loud
     """
 
@@ -47,8 +48,14 @@ class Option:
     below: float | None = None
     parse: Callable[[str], Any] | None = None
     choices: tuple[str, ...] = ()
-    needs: str | None = None
+    needs: str | tuple[str, ...] | None = None
+    excludes: tuple[str, ...] = ()
     recorded: bool = True
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The options of which one has to be given."""
+        return (self.needs,) if isinstance(self.needs, str) else self.needs or ()
 
     @property
     def spelling(self) -> str:
@@ -127,7 +134,7 @@ class Options:
     order: ClassVar[tuple[str, ...]] = ()
     given: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Raise UsageError for a value that there is not, and for an option that the others leave without a use."""
         for table in self.tables:
             table.entries(self)  # raises where the choice itself is none
@@ -138,8 +145,10 @@ class Options:
             for table in self.tables:
                 if not table.used(self, name):
                     raise UsageError(table.refusal(self, name), name)
-            if declared.needs and not getattr(self, declared.needs):
-                raise UsageError(f"needs {spelling(type(self), declared.needs)}", name)
+            if declared.needed and not any(getattr(self, other) for other in declared.needed):
+                raise UsageError(f"needs {_spelled(type(self), declared.needed)}", name)
+            if beside := [other for other in excluding(type(self), name) if getattr(self, other)]:
+                raise UsageError(f"has no use with {_spelled(type(self), beside)}", name)
 
     def asked(self, name: str) -> bool:
         """Whether the user named the field, or it has another value than without."""
@@ -153,8 +162,12 @@ class Options:
 
     def uses(self, name: str) -> bool:
         """Whether the options chosen leave this one a use."""
-        needs = declarations(type(self))[name].needs
-        return all(table.used(self, name) for table in self.tables) and (not needs or bool(getattr(self, needs)))
+        needed, beside = declarations(type(self))[name].needed, excluding(type(self), name)
+        return (
+            all(table.used(self, name) for table in self.tables)
+            and (not needed or any(getattr(self, other) for other in needed))
+            and not any(getattr(self, other) for other in beside)
+        )
 
     def history(self) -> str:
         """The command line with what was given and matters, spelled in one way whatever way it was typed."""
@@ -206,6 +219,15 @@ def spelling(kind: type, name: str) -> str:
     return declared.spelling.partition("/")[0] if declared else f"--{name.replace('_', '-')}"
 
 
+def excluding(kind: type, name: str) -> list[str]:
+    """The options beside which this one does nothing."""
+    return [other for other, declared in declarations(kind).items() if name in declared.excludes]
+
+
+def _spelled(kind: type, names: Sequence[str]) -> str:
+    return listed([spelling(kind, name) for name in names])
+
+
 def help_of(kind: type[Options], name: str, default: Any) -> str:
     """The help of an option: what it is, who takes it, and its default."""
     declared = declarations(kind)[name]
@@ -215,8 +237,10 @@ def help_of(kind: type[Options], name: str, default: Any) -> str:
         missing = [entry for entry in table.takes if entry not in takers]
         if takers and missing:
             parts.append(f"Needs --{table.by}." if missing == ["none"] else f"For {table.words(name)}.")
-    if declared.needs:
-        parts.append(f"Needs {spelling(kind, declared.needs)}.")
+    if declared.needed:
+        parts.append(f"Needs {_spelled(kind, declared.needed)}.")
+    if beside := excluding(kind, name):
+        parts.append(f"Not with {_spelled(kind, beside)}.")
     if declared.unset or default is not None:
         parts.append(f"Default: {declared.unset or _shown(default)}.")
     return " ".join(parts)

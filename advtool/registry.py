@@ -38,3 +38,4 @@ _T = {
     "square": "steps restarts targeted",
 }
 ATTACKS = {name: Attack(name, frozenset(takes.split())) for name, takes in _T.items()}
+AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")

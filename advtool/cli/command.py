@@ -33,7 +33,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
         given = frozenset(name for name in values if _is_typed(ctx, name))
         asked = options(**{name: _frozen(value) for name, value in values.items() if value is not None}, given=given)
         console.set_level(getattr(asked, "quiet", False), getattr(asked, "verbose", False))
-        asked.check()
+        asked.validate()
         module, _, function = run.partition(":")
         runner = getattr(importlib.import_module(module), function)
         console.interruptible()

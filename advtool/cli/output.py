@@ -5,9 +5,16 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from advtool.errors import UsageError
 from advtool.io.atomic import StandardOutput, is_special, whole_file
+from advtool.options import listed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = ("png", "pdf", "svg")
 
 
 @dataclass(frozen=True)
@@ -67,14 +74,38 @@ def destination(out: str | None, stem: str, suffix: str, force: bool, may_replac
     return Destination(path)
 
 
-def check_directory(directory: Path) -> None:
+def check_directory(directory: Path, option: str = "-o") -> None:
     """Refuse a directory that does not exist or in which no file can be made."""
     if not directory.is_dir():
-        raise UsageError(f"-o: directory {directory} does not exist")
+        raise UsageError(f"{option}: directory {directory} does not exist")
     try:
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
-        raise UsageError(f"-o: directory {directory} is not writable ({error.strerror})") from None
+        raise UsageError(f"{option}: directory {directory} is not writable ({error.strerror})") from None
+
+
+def figure_format(path: str | Path) -> str:
+    """The format that the name of a figure's file asks for: one of `FIGURES`, in lower case.
+
+    Raises
+    ------
+    UsageError
+        if it ends in none of them
+    """
+    kind = Path(path).suffix.lstrip(".").lower()
+    if kind not in FIGURES:
+        raise UsageError(f"must end in {listed([f'.{known}' for known in FIGURES])}", "plot", path)
+    return kind
+
+
+def write_figure(figure: "Figure", path: str | Path) -> None:
+    """Write a figure of matplotlib as its file's name says; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    kind = figure_format(path)
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
+        figure.savefig(file, format=kind, dpi=150, metadata=undated)
 
 
 def print_json(report: dict) -> None:

@@ -34,7 +34,7 @@ CONVERSION = ("init", "normalize", "arch", "width", "hidden", "epochs")
 
 def run(options: Train) -> None:
     """Check everything that can be checked, then train, evaluate, and write the checkpoint."""
-    options.check()
+    options.validate()
     device, reason = devices.choose(options.device)
     init = _init(options)
     if init and "imported" in init.meta and options.epochs == 0 and options.data is None:

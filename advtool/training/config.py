@@ -64,7 +64,7 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
     UsageError
         if settings do not go together
     """
-    asked.check()
+    asked.validate()
     adversarial = asked.adv != "none" and asked.lam > 0 and asked.objective != "mart"
     replays = (asked.replays or REPLAYS) if asked.objective == "free" else 1
     decided = recipe(shape, asked.epochs, mirrored, adversarial, replays)
@@ -79,7 +79,7 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
     given = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
     settings = {**decided, **given, "replays": replays}
     settings["ema"] = settings["ema_decay"] > 0
-    replace(asked, schedule=settings["schedule"]).check()
+    replace(asked, schedule=settings["schedule"]).validate()
     if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
         drops = ",".join(map(str, settings["lr_drops"]))
         raise UsageError(f"later than the last of {settings['epochs']} epochs", "lr_drops", drops)

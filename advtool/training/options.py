@@ -271,9 +271,9 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
 
     tables = TABLES
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Raise UsageError for settings that do not go together."""
-        super().check()
+        super().validate()
         if self.adv != "none" and self.eps is None:
             raise UsageError(f"needs an eps, such as {registry.NORMS[self.adv].example}", "adv", self.adv)
         if self.eps is not None:

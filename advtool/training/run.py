@@ -57,7 +57,7 @@ class TrainingRun:
         curves: Curves | None = None,
         images: tuple[TrainingData, Images | None] | None = None,
     ):
-        asked.check()
+        asked.validate()
         if asked.arch is not None:
             registry.find(asked.arch)
         self.source, self.asked, self.device, self.init = source, asked, device, init
@@ -97,7 +97,7 @@ class TrainingRun:
                 raise UsageError("chooses for a new model; one from --init sees what it did before", "top_pixels")
             model = checkpoint.restore(self.init)
             check_init(model, self.data.images, asked.arch, args, "imported" in self.init.meta)
-        replace(asked, arch=model.spec.arch).check()
+        replace(asked, arch=model.spec.arch).validate()
         return model.to(self.device)
 
     @cached_property

@@ -127,7 +127,7 @@ def test_kinds_of_augmentation_with_a_size(folders):
     assert run().data.streamed and run(augment="rrc").data.streamed
     assert not run(augment="none").data.streamed
     with pytest.raises(UsageError, match="--size"):
-        Training(augment="rrc").check()
+        Training(augment="rrc").validate()
 
 
 def test_a_file_that_is_no_image_is_named(folders, tmp_path):

@@ -13,7 +13,8 @@ from advtool.data.holdout import Part
 from advtool.data.sources import resolve
 from advtool.errors import UsageError
 from advtool.io.head import complete
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 
 CPU = torch.device("cpu")
 N = 300
@@ -88,7 +89,7 @@ def test_shards_are_shuffled_in_the_buffer_with_and_without_a_part_held_out(tmp_
 def test_streamed_training_on_class_folders_is_shuffled_beside_what_is_held_out(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "SHUFFLE_BUFFER", 5)
     make.write_classes(tmp_path, {"a": N // 2, "b": N // 2})
-    wishes = Wishes(arch="linear", max_memory=1e-5, settings={"val": 0.1})
+    wishes = Training(arch="linear", max_memory=1e-5, val=0.1)
     run = TrainingRun(resolve(str(tmp_path)), wishes, CPU)
     assert run.data.streamed and run.data.n + len(run.validation) == N
     place = {int(identity): rank for rank, identity in enumerate(keyed.ids_of(keys_of(resolve(str(tmp_path)))))}

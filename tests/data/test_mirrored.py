@@ -13,7 +13,8 @@ from advtool.io import shards
 from advtool.io.head import Head
 from advtool.io.readers import SampleReader
 from advtool.io.streams import open_path
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 
 UNMIRRORED = {"digits", "mnist", "kmnist", "svhn"}
 
@@ -27,7 +28,7 @@ def entry_head(name: str) -> Head:
 
 def augment(path, **wishes) -> str:
     """The default with which images at `path` are trained on."""
-    run = TrainingRun(resolve(str(path)), Wishes(arch="linear", epochs=1, **wishes), torch.device("cpu"))
+    run = TrainingRun(resolve(str(path)), Training(arch="linear", epochs=1, **wishes), torch.device("cpu"))
     return run.config.augment
 
 
