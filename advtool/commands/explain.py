@@ -100,17 +100,15 @@ def _resolved(
     places: Places,
 ) -> dict:
     """What a dry run shows: everything as it would be used; null is no limit, or as many steps as it needs."""
-    resolved = {"schema": 1, "command": "explain", "methods": list(options.method)}
+    resolved: dict = {"schema": 1, "command": "explain", "methods": list(options.method)}
+    options = replace(options, data=tuple(source.name for source in sources), device=str(device))
     if models:
         known = sources[0].open().head.shape if sources[0].repeatable else None
         shape = known or models[0].spec.shape
-        resolved |= {
-            "checkpoints": [file.path for file in files],
-            "names": _names(options, files),
-            "settings": _explanation(options, shape).to_json(),
-            "batch_size": options.batch_size or default_batch_size(shape),
-            "device": str(device),
-        }
+        explanation = _explanation(options, shape)
+        names, batch_size = tuple(_names(options, files)), options.batch_size or default_batch_size(shape)
+        options = replace(options, names=names, batch_size=batch_size, **explanation.decided())
+        resolved |= {"checkpoints": [file.path for file in files], "settings": explanation.to_json()}
     return resolved | {
         "options": options.values(),
         "sources": [source.name for source in sources],
@@ -143,7 +141,7 @@ def _inputs(options: Explain, methods: Sequence[Method]) -> tuple[list[Checkpoin
     if "ckpt" not in taken(methods):
         return files, [_source(options, name, methods) for name in options.data or (None,)]
     for name in options.ckpt or (None,):
-        file, data = open_checkpoint(name, data, "explain", options.arch, options.limitormalize)
+        file, data = open_checkpoint(name, data, options)
         files.append(file)
     return files, [_source(options, data, methods)]
 
@@ -203,9 +201,9 @@ def _images(options: Explain, source: Source) -> Images:
 
 def _names(options: Explain, files: Sequence[CheckpointFile]) -> list[str]:
     """A label for each checkpoint: as asked, else its file name, or path where two have the same name."""
-    if options.limitames:
-        if len(options.limitames) != len(files):
-            raise UsageError(f"--names: {len(options.limitames)} for {len(files)} checkpoints")
-        return list(options.limitames)
+    if options.names:
+        if len(options.names) != len(files):
+            raise UsageError(f"{len(options.names)} for {len(files)} checkpoints", "names")
+        return list(options.names)
     stems = [Path(file.path).name.removesuffix(".safetensors") for file in files]
     return stems if len(set(stems)) == len(stems) else [file.path for file in files]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -152,6 +153,19 @@ class Explanation:
         many = STEPS if steps is None else steps
         size = 2.5 * radius / max(many, 1) if step_size is None else step_size
         return cls(found, attributors, Pursuit(norm, radius, target, many, size), points, columns, seed)
+
+    def decided(self) -> dict[str, Any]:
+        """Parameters of `resolve` that give this again, where one value of each serves all methods."""
+        found: dict[str, Any] = {}
+        if all("eps" in method.takes for method in self.methods):
+            pursuit = self.pursuit
+            found |= {"eps": pursuit.eps, "steps": pursuit.steps, "step_size": pursuit.step_size}
+        quantities = {attributor.of for attributor in self.attributors}
+        if len(quantities) == 1:
+            found["of"] = quantities.pop()
+        if len(self.attributors) == 1 and self.methods[0].name == "smoothgrad":
+            found["steps"] = self.attributors[0].copies
+        return found
 
     def to_json(self) -> list[dict]:
         """The settings that each method uses."""
