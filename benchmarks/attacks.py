@@ -15,7 +15,7 @@ import torch
 
 import advtool
 from advtool.attacks import Threat, apgd, apgd_t, cw, ddn, fab, pgd, square
-from advtool.attacks.ball import BALLS
+from advtool import registry
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
 
@@ -60,7 +60,7 @@ def foolbox_rows(model, x, y, cw_steps):
 
 def n_standing(model, x, y, z, norm, eps) -> int:
     """Images that are classified correctly, clean and on `z`; what is outside the ball does not count."""
-    outside = BALLS[norm].norm(z - x) > eps * (1 + 1e-4)
+    outside = registry.ball(norm).norm(z - x) > eps * (1 + 1e-4)
     return int(((model(x).argmax(1) == y) & (outside | (model(z).argmax(1) == y))).sum())
 
 

@@ -2,23 +2,24 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS
+from advtool.attacks.ball import Ball, per_example, precise
 from advtool.attacks.guard import predictions_of, untouched
-from advtool.attacks.registry import Attack, Request
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
 from advtool.datasets.batches import sample_batches
-from advtool.device import Settings, float64
+from advtool.device import Settings
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.samples import Sample
+from advtool.registry import Planned
 
 BUDGET_SLACK = 1e-6
 
@@ -42,8 +43,7 @@ def adversarial_samples(
     samples: Iterable[Sample],
     check: SampleChecker,
     model: nn.Module,
-    attack: Attack,
-    request: Request,
+    attack: Planned,
     settings: Settings,
     tally: AdversarialTally | None = None,
     file_format: str = "float32",
@@ -62,21 +62,21 @@ def adversarial_samples(
     tally : is added up as the stream goes on
     """
     tally = AdversarialTally() if tally is None else tally
-    seed = keyed.derive(request.seed, "evaluation")
+    seed, targeted = keyed.derive(settings.seed, "evaluation"), attack.targeted
     with untouched(model):
         for batch in sample_batches(samples, check, settings):
             if file_format == "png8" and batch.pixels.dtype != torch.uint8:
                 raise AdvtoolError(f"{batch.samples[0].shard}: png8 needs 8-bit images, these are float32")
             x, y = batch.inputs, batch.labels
-            adversarial = attack(model, x, y, replace(request, seed=seed), batch.ids)
+            adversarial = attack(model, x, y, ids=batch.ids, seed=seed, amp=settings.amp)
             if file_format == "png8":
-                before = (predictions_of(model, adversarial) == y) == request.targeted
-                adversarial = to_float(rounded(adversarial, x, request))
+                before = (predictions_of(model, adversarial) == y) == targeted
+                adversarial = to_float(rounded(adversarial, x, attack.ball))
             predictions = predictions_of(model, adversarial)
-            success = (predictions == y) == request.targeted
+            success = (predictions == y) == targeted
             if file_format == "png8":
                 tally.lost += int((before & ~success).sum())
-            distance = BALLS[request.norm].norm(float64(adversarial) - float64(x))
+            distance = attack.ball.norm(precise(adversarial) - precise(x))
             tally.n += len(batch)
             tally.successes += int(success.sum())
             tally.distance += float(distance.sum())
@@ -86,35 +86,31 @@ def adversarial_samples(
                 batch.samples, adversarial.cpu().numpy(), facts, strict=True
             ):
                 found = {"success": hit, "prediction": prediction, "distance": norm}
-                yield _sample(sample, image, file_format, attack, request, found)
+                yield _sample(sample, image, file_format, attack, settings.seed, found)
 
 
-def rounded(adversarial: Tensor, inputs: Tensor, request: Request) -> Tensor:
+def rounded(adversarial: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
     """The adversarial images as uint8, within eps of 8-bit `inputs`.
 
     To the nearest level; where that leaves the ball, each pixel to the next level towards the input.
     """
-    ball = BALLS[request.norm]
-    levels, start = float64(adversarial) * 255, (float64(inputs) * 255).round()
+    levels, start = precise(adversarial) * 255, (precise(inputs) * 255).round()
     nearest = levels.round()
     towards = torch.where(levels > start, (levels + 1e-6).floor(), (levels - 1e-6).ceil())
-    if request.eps is not None:
-        outside = ball.norm((nearest - start) / 255) > request.eps * (1 + BUDGET_SLACK)
-        nearest = torch.where(outside.view(-1, 1, 1, 1), towards, nearest)
+    outside = ball.norm((nearest - start) / 255) > ball.eps * (1 + BUDGET_SLACK)
+    nearest = torch.where(per_example(outside, nearest), towards, nearest)
     return nearest.clamp(0, 255).to(torch.uint8).to(inputs.device)
 
 
 def _sample(
-    sample: Sample, image: np.ndarray, file_format: str, attack: Attack, request: Request, facts: dict
+    sample: Sample, image: np.ndarray, file_format: str, attack: Planned, seed: int, facts: dict[str, Any]
 ) -> Sample:
     provenance = {
         "original_label": sample.label,
         **sample.provenance(),
-        "attack": attack.name,
-        "adv": request.norm,
-        "eps": request.eps,
-        "targeted": request.targeted,
-        "seed": request.seed,
+        **{name: value for name, value in attack.to_json().items() if name in ("attack", "adv", "eps")},
+        "targeted": attack.targeted,
+        "seed": seed,
         **facts,
     }
     if file_format == "png8":

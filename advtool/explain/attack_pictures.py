@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advtool import keyed
-from advtool.attacks.ball import BALLS
+from advtool import keyed, registry
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import UsageError, unknown
@@ -186,19 +185,19 @@ def _attacked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(adversarial images N×C×H×W, their distances)."""
     pursuit = goal.pursuit
+    ball = registry.ball(pursuit.norm, pursuit.eps)
 
     def compute(x: Tensor, y: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         adversarial = large_eps(
             row.model,
             x,
             y,
-            pursuit.norm,
-            pursuit.eps,
+            ball,
             targeted=goal.targeted,
             steps=pursuit.steps,
             step_size=pursuit.step_size,
         )
-        return adversarial, BALLS[pursuit.norm].norm(adversarial - x)
+        return adversarial, ball.norm(adversarial - x)
 
     with blaming(row.path):
         adversarial, distance = batchwise(replace(images, labels=goal.labels), settings, progress, compute)

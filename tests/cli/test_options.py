@@ -195,7 +195,7 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
             continue
         status, out, error = run(*line)
         told = f"{shlex.join(line)}: {status} {error}"
-        if name in case.unused or name in FOREIGN | ELSEWHERE | {"split"} and status:
+        if name in case.unused or (name in FOREIGN | ELSEWHERE | {"split"} and status):
             assert status == 2 and declared.spelling.partition("/")[0] in error, told
         elif name not in RULES_OF.get(case.command, ()):
             assert status == 0, told
