@@ -9,7 +9,6 @@ import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
@@ -168,7 +167,6 @@ class Options:
         return [declared.spelling, text(value)]
 
 
-@cache
 def declarations(kind: type) -> dict[str, Option]:
     """Field → option, in the order of the groups that a class inherits from."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
