@@ -14,8 +14,8 @@ import time
 import torch
 
 import advtool
-from advtool.attacks import Threat, apgd, apgd_t, cw, ddn, fab, pgd, square
 from advtool import registry
+from advtool.attacks import Threat, apgd, apgd_t, cw, ddn, fab, pgd, square
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
 

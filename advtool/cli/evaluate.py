@@ -84,7 +84,12 @@ class Measured(Options):
         "--checks/--no-checks", default=True, help="Look for red flags on up to 100 images.", unset="on"
     )
     strict: bool = option(
-        "--strict", default=False, needs="checks", help="Exit with 1 if there is a red flag.", unset="report it"
+        "--strict",
+        default=False,
+        needs="checks",
+        help="Exit with 1 if there is a red flag.",
+        unset="report it",
+        recorded=False,
     )
     per_sample: str = option(
         "--per-sample",

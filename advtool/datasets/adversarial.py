@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball, per_example, precise
+from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import predictions_of, untouched
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
 from advtool.datasets.batches import sample_batches
-from advtool.device import Settings
+from advtool.device import Settings, float64
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.samples import Sample
@@ -76,7 +76,7 @@ def adversarial_samples(
             success = (predictions == y) == targeted
             if file_format == "png8":
                 tally.lost += int((before & ~success).sum())
-            distance = attack.ball.norm(precise(adversarial) - precise(x))
+            distance = attack.ball.norm(float64(adversarial) - float64(x))
             tally.n += len(batch)
             tally.successes += int(success.sum())
             tally.distance += float(distance.sum())
@@ -94,7 +94,7 @@ def rounded(adversarial: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
 
     To the nearest level; where that leaves the ball, each pixel to the next level towards the input.
     """
-    levels, start = precise(adversarial) * 255, (precise(inputs) * 255).round()
+    levels, start = float64(adversarial) * 255, (float64(inputs) * 255).round()
     nearest = levels.round()
     towards = torch.where(levels > start, (levels + 1e-6).floor(), (levels - 1e-6).ceil())
     outside = ball.norm((nearest - start) / 255) > ball.eps * (1 + BUDGET_SLACK)

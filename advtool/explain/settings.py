@@ -11,7 +11,7 @@ from advtool.explain import saliency
 from advtool.explain.interpolate import POINTS
 from advtool.explain.large_eps import STEPS, default_eps
 from advtool.explain.methods import ATTRIBUTIONS, Method, chosen
-from advtool.threat import NORMS
+from advtool.registry import NORMS
 
 COLUMNS = 10
 

@@ -21,11 +21,7 @@ class Bernoulli(Theory):
     dim: tuple[int, ...] = sweep("--dim", metavar="D", whole=True, help="Number of features.", unset="100")
     tau_max: tuple[float, ...] = sweep("--tau-max", metavar="T", help="tau runs evenly from 0 to this.", unset="0.25")
     tau: tuple[float, ...] = vector(
-        "--tau",
-        "T",
-        help="Biases of the features, each from 0 to 0.5.",
-        unset="--tau-max",
-        excludes=("dim", "tau_max"),
+        "--tau", "T", help="Biases of the features, each from 0 to 0.5.", unset="--tau-max", excludes=("dim", "tau_max")
     )
     eps: tuple[float, ...] = sweep(
         "--eps", metavar="E", help="linf radius of the attack.", unset="0.5; with --table its rows, 0.1 to 0.5"

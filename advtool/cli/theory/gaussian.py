@@ -29,10 +29,7 @@ class Gaussian(Theory):
     norm: float = attack_norm()
     eps: tuple[float, ...] = sweep("--eps", metavar="E", help="Radius of the attack.", unset="0.5")
     ratio: tuple[float, ...] = sweep(
-        "--ratio",
-        metavar="R",
-        help="eps_p over the largest that the norm allows.",
-        unset="0.5 for linf, 1 for l2",
+        "--ratio", metavar="R", help="eps_p over the largest that the norm allows.", unset="0.5 for linf, 1 for l2"
     )
     eps_p: tuple[float, ...] = sweep(
         "--eps-p",
@@ -66,12 +63,7 @@ class Gaussian(Theory):
         excludes=("dim", "distance", "ratio"),
     )
     simulate: int = option(
-        "--simulate",
-        metavar="N",
-        minimum=0,
-        maximum=10**8,
-        default=0,
-        help="Also learn from up to N draws per class.",
+        "--simulate", metavar="N", minimum=0, maximum=10**8, default=0, help="Also learn from up to N draws per class."
     )
     seed: int = seed_for("check", "simulate")
 

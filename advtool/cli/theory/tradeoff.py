@@ -28,10 +28,7 @@ class Tradeoff(Theory):
         "--train-eps", metavar="E", help="Radius in adversarial training.", unset="--eps"
     )
     lam: tuple[float, ...] = sweep(
-        "--lam",
-        metavar="L",
-        help="Penalty of the SVM, L/2 times the squared norm.",
-        unset="weights of unit norm",
+        "--lam", metavar="L", help="Penalty of the SVM, L/2 times the squared norm.", unset="weights of unit norm"
     )
     t: tuple[float, ...] = sweep(
         "--t", metavar="T", help="Also the rule sign(T x_1 + z), z the weak features.", unset="none"
