@@ -38,7 +38,7 @@ def _convert(options: Data) -> None:
     if options.dry_run:
         head = conversion.head
         shown = {"split": head.split, "shape": head.shape, "num_classes": head.num_classes}
-        resolved = replace(options, data=options.data or source.name, split=source.split).values()
+        resolved = replace(options, source=None, data=options.data or source.name, split=source.split).values()
         described = {"source": source.name, "output": target.name, **shown, "options": resolved}
         output.print_json({"schema": 1, "command": "data", **described})
         return

@@ -78,6 +78,8 @@ def _resolved(options: Train, run: TrainingRun) -> Train:
     decided = {name: getattr(config, name) for name in names}
     if threat := config.threat:
         decided |= {"steps": threat.steps, "step_size": threat.step_size, "random_start": threat.random_start}
+    if not config.ema:
+        decided["ema_decay"] = None
     hidden = spec.args.get("hidden")
     return replace(
         options,

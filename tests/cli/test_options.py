@@ -170,13 +170,11 @@ def base(case: Case) -> list[str]:
     return found if case.command == "data" else [*found, "--data", "digits"]
 
 
-def typed(kind: type[Options], name: str) -> list[str]:
+def typed(kind: type[Options], name: str, other: dict[str, str]) -> list[str]:
     """An option as it is typed, with a value that is no default."""
     declared = declarations(kind)[name]
     flag, _, off = declared.spelling.partition("/")
-    if name == "split" and getattr(kind, "default_split", None) == "test":
-        return [flag, "train"]
-    return [flag, VALUES[name]] if name in VALUES else [off if name in ("checks",) else flag]
+    return [flag, {**VALUES, **other}[name]] if name in VALUES else [off if name in ("checks",) else flag]
 
 
 def resolved(case: Case, *more: str) -> dict:
@@ -195,7 +193,11 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
             continue
         if name in RIVALS.get(case.command, ()):
             continue
-        line = [*base(case), *typed(case.kind, name), *ALONGSIDE.get(name, [])]
+        line = [
+            *base(case),
+            *typed(case.kind, name, OTHER.get(case.entry, {"split": "train"} if case.command == "eval" else {})),
+            *ALONGSIDE.get(name, []),
+        ]
         status, out, error = run(*line)
         flag = declared.spelling.partition("/")[0]
         if name in case.unused or (name in FOREIGN | ELSEWHERE | {"split"} and status):
@@ -207,6 +209,13 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
             wrong.append(f"changes nothing: {shlex.join(line)}")
     assert not wrong, "\n".join(wrong)
 
+
+OTHER = {
+    **{entry: {"split": "train"} for entry in ("clean", "curve", "gradient", "large-eps")},
+    **{entry: {"of": "loss", "split": "train"} for entry in ("integrated-gradients", "smoothgrad")},
+    "interpolate": {"split": "train"},
+}
+"""Values for choices whose defaults are those of `VALUES`."""
 
 RIVALS = {
     "relabel": ("shift", "random", "map", "keep", "predict", "classes"),
