@@ -43,8 +43,8 @@ def convert(source: Source, command: str, limit: int | None = None, size: int | 
     start = list(islice(samples, _LOOKED_AT if size else 1))
     channels = head.shape[0] if head.shape else max(sample.shape()[0] for sample in start)
     resized: Shape | None = (channels, size, size) if size else None
-    known = {"shape": resized or head.shape, "split": head.split or source.split, "source": head.source or source.name}
-    head = head.after(command, **known)
+    origin = head.source or source.name
+    head = head.after(command, shape=resized or head.shape, split=head.split or source.split, source=origin)
     chained = islice(itertools.chain(start, samples), limit)
     return Conversion(head, (_plain(sample, resized) for sample in chained))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from braceexpand import UnbalancedBracesError, braceexpand
+from braceexpand import braceexpand
 
 from advtool.data import folders, named, npz
 from advtool.errors import UsageError, unknown
@@ -155,5 +155,5 @@ def _directory_of_shards(name: str, directory: Path, prefixes: dict[str, str], s
 def _braces(pattern: str) -> list[str]:
     try:
         return list(braceexpand(pattern))
-    except UnbalancedBracesError:
+    except ValueError:
         raise UsageError("unbalanced braces", parameter="data", value=pattern) from None

@@ -70,7 +70,7 @@ class Head:
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> "Head":
         try:
-            fields = json.loads(data)
+            fields: Any = json.loads(data)
             if not isinstance(fields, dict) or fields.pop("schema") != SCHEMA:
                 raise ValueError("unknown schema")
             head = cls(**{name: _frozen(fields.get(name)) for name in cls.__dataclass_fields__ if name in fields})
@@ -118,5 +118,5 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

@@ -8,6 +8,7 @@ all read. Header parsing is `tarfile`'s own.
 import tarfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from advtool.errors import AdvtoolError
 from advtool.io.streams import TAR, Stream
@@ -82,7 +83,7 @@ class _Header:
 
     def parse(self, offset: int) -> tarfile.TarInfo:
         try:
-            return tarfile.TarInfo.fromtarfile(self)
+            return tarfile.TarInfo.fromtarfile(cast(tarfile.TarFile, self))
         except (tarfile.HeaderError, ValueError, OverflowError, RecursionError) as error:
             raise AdvtoolError(f"{self._stream.name}: byte {offset}: not a tar header ({error})") from None
 

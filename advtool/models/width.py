@@ -1,5 +1,7 @@
 """Any network with every layer made wider or narrower, and its input fitted to other channels."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -42,7 +44,7 @@ def initialise(net: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def with_channels(convolution: nn.Conv2d, channels: int, **changes) -> nn.Conv2d:
+def with_channels(convolution: nn.Conv2d, channels: int, **changes: Any) -> nn.Conv2d:
     """A new convolution that takes that many channels, otherwise like the given one but for `changes`."""
     if channels == convolution.in_channels and not changes:
         return convolution
@@ -64,7 +66,7 @@ def fit_first_convolution(net: nn.Module, channels: int) -> None:
             return
 
 
-def _lazy(module: nn.Module, width: float) -> nn.Module:
+def _lazy(module: nn.Conv2d | nn.BatchNorm2d | nn.Linear, width: float) -> nn.Module:
     if isinstance(module, nn.BatchNorm2d):
         return nn.LazyBatchNorm2d(module.eps, module.momentum, module.affine, module.track_running_stats)
     bias = module.bias is not None
@@ -72,5 +74,5 @@ def _lazy(module: nn.Module, width: float) -> nn.Module:
         return nn.LazyLinear(scaled(module.out_features, width), bias)
     if module.groups != 1:
         raise UsageError("this architecture has grouped convolutions, which are not scaled", parameter="width")
-    shape = (module.kernel_size, module.stride, module.padding, module.dilation)
-    return nn.LazyConv2d(scaled(module.out_channels, width), *shape, bias=bias)
+    shape = {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation")}
+    return nn.LazyConv2d(scaled(module.out_channels, width), **shape, bias=bias)

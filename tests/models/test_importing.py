@@ -15,7 +15,7 @@ from torch import nn
 
 import advtool
 from advtool.errors import AdvtoolError, UsageError
-from advtool.models.importing import CheckpointWarning, normaliser
+from advtool.models.normalisers import CheckpointWarning, normaliser
 from advtool.models.registry import build
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
