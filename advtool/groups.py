@@ -12,7 +12,7 @@ class Amount(Options):
 
     panel: ClassVar[str] = "Data"
 
-    limit: int = option("-n", "--limit", metavar="N", minimum=1, help="Use the first N images.", unset="all")
+    limit: int | None = option("-n", "--limit", metavar="N", minimum=1, help="Use the first N images.", unset="all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Machine(Options):
     device: str = option(
         "--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1 or mps.", unset="the fastest found"
     )
-    batch_size: int = option("--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="512")
+    batch_size: int | None = option("--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="512")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Precision(Options):
 
     panel: ClassVar[str] = "Machine"
 
-    amp: bool = option(
+    amp: bool | None = option(
         "--amp/--no-amp",
         help="Compute in bfloat16; successes of attacks are confirmed in float32.",
         unset="on for CUDA, and for attacks on CPUs with bfloat16 instructions",
@@ -49,7 +49,7 @@ class Memory(Options):
 
     panel: ClassVar[str] = "Machine"
 
-    max_memory: float = option(
+    max_memory: float | None = option(
         "--max-memory",
         metavar="GIB",
         help="Memory for images: train streams those that need more, distill draws its starts from a part of them.",

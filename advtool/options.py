@@ -10,11 +10,11 @@ import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any, ClassVar, get_type_hints
+from types import NoneType
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from advtool.errors import UsageError, unknown
+from advtool.values import fraction, listed, plain, text
 
 _KEY = "option"
 
@@ -187,14 +187,22 @@ class Options:
         return [declared.spelling, text(value)]
 
 
-@cache
-def declarations(kind: type[Options]) -> dict[str, Option]:
+_KNOWN: dict[type, dict[str, Option]] = {}
+
+
+def declarations(kind: type) -> dict[str, Option]:
     """Field → option, by panel, in the order of the groups that a class inherits from."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = _declared(kind)
+    return _KNOWN[kind]
+
+
+def _declared(kind: type) -> dict[str, Option]:
     declared = {f.name: f.metadata[_KEY] for f in dataclasses.fields(kind) if _KEY in f.metadata}
     groups = {name: group for group in kind.__mro__ for name in inspect.get_annotations(group) if name in declared}
     ordered = [name for group in kind.__mro__ for name, first in groups.items() if first is group]
     where = panels(kind)
-    order = list(kind.order) or list(dict.fromkeys(where.get(name, "") for name in ordered))
+    order = list(getattr(kind, "order", ())) or list(dict.fromkeys(where.get(name, "") for name in ordered))
     ordered.sort(key=lambda name: order.index(where.get(name, "")))
     return {name: declared[name] for name in ordered}
 
@@ -209,8 +217,14 @@ def panels(kind: type) -> dict[str, str]:
 
 
 def types(kind: type) -> dict[str, Any]:
-    """Field → its type."""
-    return get_type_hints(kind)
+    """Field → its type, without None."""
+    hints = get_type_hints(kind)
+    return {
+        name: next((part for part in get_args(hint) if part is not NoneType), hint)
+        if NoneType in get_args(hint)
+        else hint
+        for name, hint in hints.items()
+    }
 
 
 def spelling(kind: type, name: str) -> str:
@@ -246,41 +260,6 @@ def help_of(kind: type[Options], name: str, default: Any) -> str:
     return " ".join(parts)
 
 
-def fraction(given: str) -> float:
-    """A finite number ≥ 0, as a decimal or a fraction such as 8/255."""
-    from fractions import Fraction
-
-    try:
-        value = float(Fraction(given.strip())) if "/" in given else float(given)
-    except ZeroDivisionError:
-        raise UsageError("division by zero", value=given) from None
-    except (ValueError, OverflowError):
-        raise UsageError("not a number or a fraction such as 8/255", value=given) from None
-    if not math.isfinite(value):
-        raise UsageError("must be finite", value=given)
-    if value < 0:
-        raise UsageError("must not be negative", value=given)
-    return value
-
-
-def fractions(given: str) -> tuple[float, ...]:
-    """A comma list of them."""
-    return tuple(fraction(part) for part in given.split(","))
-
-
-def counts(given: str) -> tuple[int, ...]:
-    """A comma list of positive integers."""
-    parts = [part.strip() for part in given.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 2**31 for part in parts):
-        raise UsageError("must be positive integers, separated by commas", value=given)
-    return tuple(map(int, parts))
-
-
-def words(given: str) -> tuple[str, ...]:
-    """A comma list of names."""
-    return tuple(part.strip() for part in given.split(","))
-
-
 def checked(declared: Option, name: str, kind: type, given: str) -> Any:
     """The value that a text stands for.
 
@@ -313,30 +292,6 @@ def check_value(declared: Option, name: str, value: Any) -> None:
     ):
         if broken:
             raise UsageError(f"must be {words}", name, text(value))
-
-
-def listed(names: Sequence[str], word: str = "or") -> str:
-    """Names in words: a, b or c."""
-    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def text(value: Any) -> str:
-    """A value as it is typed; numbers so that they are read back exactly."""
-    if isinstance(value, tuple):
-        return ",".join(map(text, value))
-    if isinstance(value, float) and math.isfinite(value):
-        in_levels = round(value * 255)
-        if in_levels > 0 and in_levels / 255 == value and len(repr(value)) > 8:
-            return f"{in_levels}/255"
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    return str(value)
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if isinstance(value, tuple):
-        return [plain(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,8 @@ from typing import ClassVar
 from advtool import registry
 from advtool.cli.groups import Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
 from advtool.groups import Machine, Precision
-from advtool.options import Options, Table, fraction, listed, option
+from advtool.options import Options, Table, option
+from advtool.values import fraction, listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class Goal(Options):
 
     attack: str = option("--attack", metavar="NAME", default="pgd", help=f"{listed(list(registry.ATTACKS))}.")
     adv: str = option("--adv", choices=tuple(registry.NORMS), default="l2", help="Norm of the adversary, per image.")
-    eps: float = option(
+    eps: float | None = option(
         "--eps",
         metavar="E",
         minimum=0,
@@ -31,12 +32,27 @@ class Goal(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Steps(Ascent):
+    """How the attack looks for a perturbation."""
+
+    panel: ClassVar[str] = "Attack"
+
+    steps: int | None = option(
+        "--steps",
+        metavar="K",
+        minimum=0,
+        help="Steps, or queries of square.",
+        unset="50 (pgd), 100 (apgd, fab), 1000 (cw, ddn), 5000 (square)",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Written(Options):
     """What is written of each image."""
 
     panel: ClassVar[str] = "Output"
 
-    keep: str = option(
+    keep: str | None = option(
         "--keep", choices=("best", "last"), help="Iterate to write.", unset="last if --targeted, else best"
     )
     format: str = option(
@@ -48,7 +64,7 @@ class Written(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(Goal, Ascent, Checkpoint, Input, Written, ShardOutput, Resume, Machine, Precision, Talk, DryRun):
+class Attack(Goal, Steps, Checkpoint, Input, Written, ShardOutput, Resume, Machine, Precision, Talk, DryRun):
     """Attack every image of a stream and write the results as shards, labels kept.
 
     Reads the train split of a source that has splits. Attacks that look for the smallest perturbation (cw, ddn, fab)

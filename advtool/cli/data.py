@@ -22,11 +22,11 @@ class Mode(Options):
 
     panel: ClassVar[str] = "What to do"
 
-    source: str = option(metavar="[SOURCE]", help="The same as --data.")
+    source: str | None = option(metavar="[SOURCE]", help="The same as --data.")
     list: bool = option("--list", default=False, help="List the named datasets and stop.")
     info: bool = option("--info", default=False, help="Count and describe, convert nothing.")
     verify: bool = option("--verify", default=False, help="Decode all, report the first fault, convert nothing.")
-    size: int = option(
+    size: int | None = option(
         "--size",
         metavar="PIXELS",
         minimum=1,

@@ -17,24 +17,24 @@ class Descent(Options):
     start: str = option(
         "--from", choices=("image", "noise"), default="image", help="Start at another image of the set, or at noise."
     )
-    steps: int = option(
+    steps: int | None = option(
         "--steps",
         metavar="K",
         minimum=0,
         help="Gradient steps.",
         unset="1000 up to 64×64 pixels, else 2000; 10000 from noise",
     )
-    step_size: float = option(
+    step_size: float | None = option(
         "--step-size",
         metavar="A",
         above=0,
         help="l2 length of a step, on the [0,1] pixel scale.",
         unset="0.1 up to 64×64 pixels, else 1",
     )
-    tol: float = option(
+    tol: float | None = option(
         "--tol", metavar="T", help="Stop an image once its relative distance is at most this.", unset="off"
     )
-    layer: str = option(
+    layer: str | None = option(
         "--layer", metavar="NAME", help="Module whose output to match.", unset="the input of the last affine layer"
     )
 
@@ -49,7 +49,7 @@ class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precisio
 
     command = "distill"
 
-    ckpt: str = option(
+    ckpt: str | None = option(
         "--robust",
         "--ckpt",
         metavar="FILE|-",

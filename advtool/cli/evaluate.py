@@ -6,7 +6,8 @@ from typing import ClassVar
 from advtool import registry
 from advtool.cli.groups import Ascent, DryRun, Foreign, Input, Report, Talk
 from advtool.groups import Machine, Precision
-from advtool.options import Options, Table, counts, fractions, option
+from advtool.options import Options, Table, option
+from advtool.values import counts, fractions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Search(Ascent):
 
     panel: ClassVar[str] = "Attack"
 
-    steps: tuple[int, ...] = option(
+    steps: tuple[int, ...] | None = option(
         "--steps",
         metavar="K[,K…]",
         parse=counts,
@@ -74,7 +75,7 @@ class Measured(Options):
     panel: ClassVar[str] = "What is measured"
 
     lam: float = option("--lam", metavar="L", default=1.0, help="Weight of adversarial risk in joint risk.")
-    base: str = option(
+    base: str | None = option(
         "--base",
         metavar="FILE",
         help="Base classifier of the risks: a perturbation counts only where it keeps its answer.",
@@ -91,13 +92,13 @@ class Measured(Options):
         unset="report it",
         recorded=False,
     )
-    per_sample: str = option(
+    per_sample: str | None = option(
         "--per-sample",
         metavar="FILE",
         help="Write what became of each image as JSON lines; an interrupted run goes on from it.",
         unset="off",
     )
-    plot: str = option(
+    plot: str | None = option(
         "--plot",
         metavar="FILE",
         help="Draw accuracy against steps or eps: .png, .pdf, .svg.",

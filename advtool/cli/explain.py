@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from advtool import registry
 from advtool.cli.evaluate import Checkpoints
-from advtool.cli.groups import DryRun, Input, Report, Talk
+from advtool.cli.groups import SOURCE, DryRun, Report, Sources, Talk
 from advtool.explain.methods import METHODS
 from advtool.groups import Machine
-from advtool.options import Options, Table, fraction, option, words
+from advtool.options import Options, Table, option
+from advtool.values import fraction, words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Method(Options):
         help="gradient, integrated-gradients, smoothgrad (or a list of these), large-eps, interpolate, weights or"
         " samples.",
     )
-    of: str = option(
+    of: str | None = option(
         "--of",
         choices=("loss", "logit"),
         help="What to attribute to pixels: the label's cross-entropy, or its logit.",
@@ -34,7 +35,7 @@ class Method(Options):
     baseline: float = option("--baseline", metavar="G", default=0.0, help="Grey level to start from.")
     variance: float = option("--variance", metavar="V", default=0.25, help="Of the noise, in pixels².")
     adv: str = option("--adv", choices=tuple(registry.NORMS), default="l2", help="Norm of the adversary.")
-    eps: float = option(
+    eps: float | None = option(
         "--eps",
         metavar="E",
         minimum=0,
@@ -48,14 +49,14 @@ class Method(Options):
         default="random",
         help="Class to go to; none: just away from the label.",
     )
-    steps: int = option(
+    steps: int | None = option(
         "--steps",
         metavar="K",
         minimum=1,
         help="PGD steps (40 if not given), copies of smoothgrad (50), points of integrated-gradients.",
         unset="of points 64, and more where their sum is off by over 1%",
     )
-    step_size: float = option("--step-size", metavar="A", help="Of PGD.", unset="2.5·eps/steps")
+    step_size: float | None = option("--step-size", metavar="A", help="Of PGD.", unset="2.5·eps/steps")
     points: int = option("--points", metavar="K", minimum=2, maximum=200, default=20, help="Pictures on the way.")
 
 
@@ -74,7 +75,7 @@ class Layout(Options):
     names: tuple[str, ...] = option(
         "--names", metavar="A,B,…", parse=words, default=(), help="Labels of the rows.", unset="the file names"
     )
-    out: str = option(
+    out: str | None = option(
         "-o",
         "--out",
         metavar="FILE|-",
@@ -82,7 +83,7 @@ class Layout(Options):
         unset="stdout if it is a pipe or file, else a fresh file; none with --json or --shards",
         recorded=False,
     )
-    shards: str = option(
+    shards: str | None = option(
         "--shards",
         metavar="FILE|-",
         help="Write images and attributions as a tar, KEY.attribution.npy in float32.",
@@ -93,7 +94,7 @@ class Layout(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explain(Method, Checkpoints, Input, Layout, Machine, Report, Talk, DryRun):
+class Explain(Method, Checkpoints, Sources, Layout, Machine, Report, Talk, DryRun):
     """Draw a grid of what models look at, a row per model and a column per image, and measure it.
 
     Reads the test split. --method samples needs no checkpoint: it puts datasets side by side, matched by source image.
@@ -107,16 +108,16 @@ class Explain(Method, Checkpoints, Input, Layout, Machine, Report, Talk, DryRun)
         "--data",
         metavar="SOURCE",
         default=(),
-        help="Images, as everywhere; repeat it with --method samples.",
+        help=f"{SOURCE} Repeat it with --method samples.",
         unset="stdin if it is a pipe or file, else digits",
     )
-    split: str = option(
+    split: str | None = option(
         "--split",
         metavar="train|test",
         help="Part of a named dataset or directory to read.",
         unset="test; train for weights and samples",
     )
-    limit: int = option(
+    limit: int | None = option(
         "-n",
         "--limit",
         metavar="N",
@@ -124,6 +125,6 @@ class Explain(Method, Checkpoints, Input, Layout, Machine, Report, Talk, DryRun)
         help="Use the first N images.",
         unset="10; 4 to interpolate; weights: all",
     )
-    batch_size: int = option(
+    batch_size: int | None = option(
         "--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="by image size, at most 512"
     )

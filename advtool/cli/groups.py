@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from advtool import registry
 from advtool.errors import UsageError
 from advtool.groups import Amount
-from advtool.options import Options, Table, fraction, option
+from advtool.options import Options, Table, option
+from advtool.values import fraction
 
 if TYPE_CHECKING:
     from advtool.data.sources import Source
@@ -19,20 +20,19 @@ SOURCE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Input(Amount):
-    """Where images come from."""
+class Sources(Amount):
+    """Where images come from, and which part of them."""
 
     panel: ClassVar[str] = "Data"
     default_split: ClassVar[str] = "train"
 
-    data: str = option("--data", metavar="SOURCE", help=SOURCE, unset="stdin if it is a pipe or file, else digits")
-    split: str = option(
+    split: str | None = option(
         "--split",
         metavar="train|test",
         help="Part of a named dataset or directory to read.",
         unset="train; test for eval and explain",
     )
-    data_root: Path = option(
+    data_root: Path | None = option(
         "--data-root",
         metavar="DIR",
         help="Where torchvision datasets lie.",
@@ -58,11 +58,6 @@ class Input(Amount):
             raise UsageError(f"{source.name} has no parts", "split", split)
         return source
 
-    def open(self) -> "Source":
-        """The source of ``--data``; options for named datasets are refused for any other."""
-        self.refuse_elsewhere((self.data,))
-        return self.resolve(self.data, self.split)
-
     def refuse_elsewhere(self, specs: tuple[str | None, ...]) -> None:
         """Raise UsageError for options of named datasets where none of the sources is one."""
         from advtool.data import named
@@ -75,18 +70,34 @@ class Input(Amount):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Input(Sources):
+    """The images of one source."""
+
+    panel: ClassVar[str] = "Data"
+
+    data: str | None = option(
+        "--data", metavar="SOURCE", help=SOURCE, unset="stdin if it is a pipe or file, else digits"
+    )
+
+    def open(self) -> "Source":
+        """The source of ``--data``; options for named datasets are refused for any other."""
+        self.refuse_elsewhere((self.data,))
+        return self.resolve(self.data, self.split)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Foreign(Options):
     """What the file of another library does not say about its model."""
 
     panel: ClassVar[str] = "Model"
 
-    arch: str = option(
+    arch: str | None = option(
         "--arch",
         metavar="NAME",
         help="Architecture of a PyTorch (.pt) checkpoint.",
         unset="none; a safetensors checkpoint says its own",
     )
-    normalize: str = option(
+    normalize: str | None = option(
         "--normalize",
         metavar="none|imagenet|MEANS/STDS",
         help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation per"
@@ -101,7 +112,9 @@ class Checkpoint(Foreign):
 
     panel: ClassVar[str] = "Model"
 
-    ckpt: str = option("--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors")
+    ckpt: str | None = option(
+        "--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +129,7 @@ class Ball(Options):
         default="none",
         help="Norm of the adversary, per image.",
     )
-    eps: float = option(
+    eps: float | None = option(
         "--eps", metavar="E", minimum=0, parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
     )
 
@@ -127,25 +140,18 @@ class Ascent(Options):
 
     panel: ClassVar[str] = "Attack"
 
-    steps: int = option(
-        "--steps",
-        metavar="K",
-        minimum=0,
-        help="Steps, or queries of square.",
-        unset="50 (pgd), 100 (apgd, fab), 1000 (cw, ddn), 5000 (square)",
-    )
-    step_size: float = option(
+    step_size: float | None = option(
         "--step-size", metavar="A", help="Length of a step, on the [0,1] pixel scale.", unset="2.5·eps/steps"
     )
-    random_start: bool = option(
+    random_start: bool | None = option(
         "--random-start/--no-random-start",
         help="Begin at a random point of the ball.",
         unset="on for linf, off for l2 and for fgsm",
     )
-    restarts: int = option(
+    restarts: int | None = option(
         "--restarts", metavar="R", minimum=1, help="Runs; all but the first begin at random.", unset="1"
     )
-    loss: str = option("--loss", choices=("ce", "dlr", "margin"), help="What is maximised.", unset="ce")
+    loss: str | None = option("--loss", choices=("ce", "dlr", "margin"), help="What is maximised.", unset="ce")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +160,7 @@ class ShardOutput(Options):
 
     panel: ClassVar[str] = "Output"
 
-    out: str = option(
+    out: str | None = option(
         "-o",
         "--out",
         metavar="FILE|DIR/|-",
@@ -162,7 +168,7 @@ class ShardOutput(Options):
         unset="stdout if it is a pipe or file, else a fresh file",
         recorded=False,
     )
-    shard_size: int = option(
+    shard_size: int | None = option(
         "--shard-size", metavar="N", minimum=1, help="Samples per shard of a directory.", unset="10000", needs="out"
     )
     force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
@@ -174,7 +180,7 @@ class CheckpointOutput(Options):
 
     panel: ClassVar[str] = "Output"
 
-    out: str = option(
+    out: str | None = option(
         "-o",
         "--out",
         metavar="FILE|-",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from advtool.errors import UsageError
 from advtool.io.atomic import StandardOutput, is_special, whole_file
-from advtool.options import listed
+from advtool.values import listed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

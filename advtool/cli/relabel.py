@@ -15,20 +15,22 @@ class Rule(Options):
 
     panel: ClassVar[str] = "Rule"
 
-    shift: int = option("--shift", metavar="K", help="Label y becomes (y + K) mod C.", unset="off")
+    shift: int | None = option("--shift", metavar="K", help="Label y becomes (y + K) mod C.", unset="off")
     random: bool = option("--random", default=False, help="A class drawn uniformly, by the sample's key and --seed.")
     exclude_true: bool = option("--exclude-true", default=False, help="Never the sample's own class.")
-    map: str = option(
+    map: str | None = option(
         "--map",
         metavar="NAME|FILE",
         help="Group classes: restricted-imagenet, or JSON or CSV of old and new classes; others are dropped.",
         unset="off",
     )
-    keep: str = option(
+    keep: str | None = option(
         "--keep", metavar="CLASS,…", help="Keep these classes, by name or label, renumbered.", unset="off"
     )
-    predict: str = option("--predict", metavar="FILE", help="Labels as this checkpoint predicts.", unset="off")
-    classes: int = option("--classes", metavar="C", minimum=1, help="Number of classes.", unset="as the source says")
+    predict: str | None = option("--predict", metavar="FILE", help="Labels as this checkpoint predicts.", unset="off")
+    classes: int | None = option(
+        "--classes", metavar="C", minimum=1, help="Number of classes.", unset="as the source says"
+    )
 
 
 def _asked(options: Rule) -> list[str]:

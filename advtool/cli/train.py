@@ -14,8 +14,8 @@ class Start(Options):
 
     panel: ClassVar[str] = "Network"
 
-    init: str = option("--init", metavar="FILE|-", help="Start from this checkpoint.", unset="random weights")
-    normalize: str = option(
+    init: str | None = option("--init", metavar="FILE|-", help="Start from this checkpoint.", unset="random weights")
+    normalize: str | None = option(
         "--normalize",
         metavar="none|imagenet|MEANS/STDS",
         needs="init",
@@ -47,7 +47,7 @@ class Watched(Options):
         needs="eval_data",
         help="Epochs between two such records.",
     )
-    plot: str = option(
+    plot: str | None = option(
         "--plot",
         metavar="FILE",
         help="Draw accuracy against epochs as .png, .pdf or .svg.",
@@ -61,7 +61,7 @@ class Watched(Options):
         default=1000,
         help="Test images to attack in the final evaluation, drawn by key; 0 for all.",
     )
-    trials: int = option(
+    trials: int | None = option(
         "--trials",
         metavar="N",
         minimum=2,

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass, replace
 
 from advtool.errors import UsageError
-from advtool.options import declarations, plain
+from advtool.options import declarations
 from advtool.threat import Threat
 from advtool.training.options import Kept, Objective, Optimisation, Training
+from advtool.values import plain
 
 BETA = {"trades": 6.0, "mart": 5.0}
 REPLAYS = 4
@@ -45,7 +46,7 @@ class TrainConfig(Objective, Optimisation, Kept):
 
 def threat_of(asked: Training) -> Threat | None:
     """The adversary that is asked for."""
-    if asked.adv == "none":
+    if asked.adv == "none" or asked.eps is None:
         return None
     return Threat.training(asked.adv, asked.eps, asked.steps, asked.step_size, asked.random_start, asked.objective)
 

@@ -6,7 +6,8 @@ from typing import ClassVar
 from advtool import registry
 from advtool.errors import UsageError
 from advtool.groups import Amount, Machine, Memory, Precision
-from advtool.options import Options, Table, counts, fraction, option
+from advtool.options import Options, Table, option
+from advtool.values import counts, fraction
 
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 OPTIMIZERS = ("sgd", "adam")
@@ -43,17 +44,17 @@ class Adversary(Options):
     adv: str = option(
         "--adv", choices=("none", *registry.NORMS), default="none", help="Norm of the adversary, per image."
     )
-    eps: float = option(
+    eps: float | None = option(
         "--eps", metavar="E", minimum=0, parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
     )
-    steps: int = option("--steps", metavar="K", minimum=0, help="PGD steps.", unset="7")
-    step_size: float = option(
+    steps: int | None = option("--steps", metavar="K", minimum=0, help="PGD steps.", unset="7")
+    step_size: float | None = option(
         "--step-size",
         metavar="A",
         help="Length of a step, on the [0,1] pixel scale.",
         unset="eps/5; 1.25·eps for fast, eps for free",
     )
-    random_start: bool = option(
+    random_start: bool | None = option(
         "--random-start/--no-random-start",
         help="Begin at a random point of the ball.",
         unset="on for linf and for fast, off for l2",
@@ -117,20 +118,20 @@ class Network(Options):
 
     panel: ClassVar[str] = "Network"
 
-    arch: str = option(
+    arch: str | None = option(
         "--arch",
         metavar="NAME",
         help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any in torchvision,"
         " or timm:NAME.",
         unset="by image size, cnn-small to resnet50",
     )
-    width: float = option(
+    width: float | None = option(
         "--width", metavar="W", above=0, maximum=64, help="Factor on the width of every layer.", unset="1"
     )
-    hidden: tuple[int, ...] = option(
+    hidden: tuple[int, ...] | None = option(
         "--hidden", metavar="N,…", parse=counts, help="Sizes of the hidden layers.", unset="1024,1024"
     )
-    top_pixels: int = option(
+    top_pixels: int | None = option(
         "--top-pixels",
         metavar="K",
         minimum=1,
@@ -206,7 +207,7 @@ class Optimisation(Options):
         help="Per image: crops padded by 4, or random-resized crops.",
         unset="none up to 28×28 pixels, else crop+flip, with --size rrc+flip (no flips for svhn and digits)",
     )
-    size: int = option(
+    size: int | None = option(
         "--size",
         metavar="PIXELS",
         minimum=1,
@@ -229,7 +230,7 @@ class Kept(Options):
 
     panel: ClassVar[str] = "What is kept"
 
-    ema: bool = option("--ema/--no-ema", help="Keep an exponential moving average of the weights.", unset="off")
+    ema: bool | None = option("--ema/--no-ema", help="Keep an exponential moving average of the weights.", unset="off")
     ema_decay: float = option(
         "--ema-decay", metavar="D", below=1, help="Decay per step at most; turns --ema on.", unset="0.999"
     )
