@@ -37,15 +37,16 @@ class UsageError(AdvtoolError):
         return f"{name}{'' if self.value is None else f' {self.value}'}: {self.message}"
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown(what: str, name: str, known: Iterable[str], parameter: str | None = None) -> UsageError:
     """An error for a name that does not exist, with the nearest ones that do.
 
     Parameters
     ----------
     what : the kind of thing that was looked for
+    parameter : name of the parameter that holds the name
     """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {listed}"
-    return UsageError(f"unknown {what} '{name}': {hint}")
+    return UsageError(f"unknown {what} '{name}': {hint}", parameter)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.ball import BALLS
+from advtool.registry import ball
 
 DUAL = {"l2": 2, "linf": 1}
 
@@ -79,7 +79,7 @@ def check_contained(adversarial: Tensor, inputs: Tensor, norm: str, eps: float) 
     assert adversarial.shape == inputs.shape and adversarial.dtype == inputs.dtype
     assert not adversarial.requires_grad and not adversarial.is_inference()
     assert adversarial.isfinite().all() and adversarial.min() >= 0 and adversarial.max() <= 1
-    assert BALLS[norm].norm(adversarial.double() - inputs.double()).max() <= eps * (1 + 1e-6)
+    assert ball(norm).norm(adversarial.double() - inputs.double()).max() <= eps * (1 + 1e-6)
 
 
 def snapshot(model: nn.Module) -> list:

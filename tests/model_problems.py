@@ -3,14 +3,13 @@
 import torch
 
 import advtool
-from advtool.attacks import pgd
+from advtool.attacks import L2, pgd
 from advtool.attacks.guard import untouched
 from advtool.datasets.distill import distill
 from advtool.datasets.representation import representation
 from advtool.models import checkpoint
 from advtool.models.classifier import ModelSpec
 from advtool.models.registry import build
-from advtool.threat import Threat
 
 DIGITS, MNIST, CIFAR = (1, 8, 8), (1, 28, 28), (3, 32, 32)
 
@@ -42,7 +41,7 @@ def assert_works(wanted: ModelSpec, tmp_path) -> None:
     loaded = advtool.load(path)
     assert not loaded.training and loaded.spec == model.spec
     torch.testing.assert_close(loaded(x), model.eval()(x), rtol=0, atol=0)
-    adversarial = pgd(loaded, x.detach(), y, Threat.evaluation("l2", 0.5, steps=1))
+    adversarial = pgd(loaded, x.detach(), y, L2(0.5), steps=1)
     assert (adversarial - x).flatten(1).norm(dim=1).max() <= 0.5001 and adversarial.isfinite().all()
     with untouched(loaded), representation(loaded) as represent:
         z, first, last = distill(represent, x.detach(), torch.rand_like(x), steps=1)

@@ -1,6 +1,11 @@
-"""Attacks: each is one function of a model, inputs and labels, and returns adversarial inputs."""
+"""Attacks: each is a function ``attack(model, inputs, labels, ball, *, …)`` that returns adversarial inputs.
+
+They are interchangeable: all take ``ids``, ``seed`` and ``amp`` besides their own options, may be called where
+gradients are off, and leave the model as they found it. By name they stand in `advtool.registry`.
+"""
 
 from advtool.attacks.apgd import apgd, apgd_t
+from advtool.attacks.ball import L2, Ball, Linf
 from advtool.attacks.cw import cw
 from advtool.attacks.ddn import ddn
 from advtool.attacks.fab import fab
@@ -9,4 +14,4 @@ from advtool.attacks.pgd import pgd
 from advtool.attacks.square import square
 from advtool.threat import Threat
 
-__all__ = ["Threat", "apgd", "apgd_t", "cw", "ddn", "fab", "fgsm", "pgd", "square"]
+__all__ = ["L2", "Ball", "Linf", "Threat", "apgd", "apgd_t", "cw", "ddn", "fab", "fgsm", "pgd", "square"]

@@ -3,26 +3,32 @@
 The algorithm itself is in `apgd_search`.
 """
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import torch
 from torch import Tensor, nn
 
 from advtool.attacks.apgd_search import Objective, Search
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.ball import Ball
+from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import dlr, log_odds, margin, targeted_dlr, targeted_margin
+from advtool.errors import UsageError, unknown
 
+Loss = Literal["ce", "dlr", "margin"]
 LOSSES = {"ce": log_odds, "dlr": dlr, "margin": margin}  # log_odds makes the same steps as the cross-entropy
 
 
+@attack()
 def apgd(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    norm: str,
-    eps: float,
+    ball: Ball,
     *,
     steps: int = 100,
     restarts: int = 1,
-    loss: str = "ce",
+    loss: Loss = "ce",
     targeted: bool = False,
     rho: float = 0.75,
     early_stop: bool = True,
@@ -37,7 +43,7 @@ def apgd(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    norm, eps : ``l2`` or ``linf``, and the radius
+    ball : around each input, such as ``L2(0.5)`` or ``Linf(8/255)``
     steps : gradient steps of a run
     restarts : runs, each from a random point on the sphere
     loss : ``ce``, ``dlr`` (margin if there are fewer than three classes; untargeted only) or ``margin``
@@ -50,38 +56,61 @@ def apgd(
 
     Returns
     -------
-    Tensor like `inputs`: the strongest iterate seen, within eps of them in the norm, and in [0, 1]. The inputs count
-    as seen
+    Tensor like `inputs`: the strongest iterate seen, in the ball around them, and in [0, 1]. The inputs count as seen
 
     Raises
     ------
     AdvtoolError
         if the model returns logits that are not finite
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}")
-    if targeted and loss == "dlr":
-        raise ValueError("the targeted DLR loss needs the true classes too: use apgd_t, or another loss")
-    with untouched(model):
-        inputs = inputs.detach()
-        clean = _clean_logits(model, inputs)
-        classes = clean.shape[1]
-        function = LOSSES["margin" if loss == "dlr" and classes < 3 else loss]
+    resolved(ball, {"loss": loss, "targeted": targeted})
+    with torch.no_grad():
+        clean = logits_of(model, inputs)
+    classes = clean.shape[1]
+    function = LOSSES["margin" if loss == "dlr" and classes < 3 else loss]
 
-        def objective(logits: Tensor, rows: Tensor) -> Tensor:
-            value = function(logits, labels[rows])
-            return -value if targeted else value
+    def objective(logits: Tensor, rows: Tensor) -> Tensor:
+        value = function(logits, labels[rows])
+        return -value if targeted else value
 
-        search = Search(model, inputs, labels, norm, eps, steps, rho, targeted, early_stop, ids, seed, amp)
-        return search.run(clean, [objective] * restarts if classes > 1 else [], rank=objective)
+    search = Search(
+        model=model,
+        inputs=inputs,
+        labels=labels,
+        ball=ball,
+        steps=steps,
+        rho=rho,
+        targeted=targeted,
+        early_stop=early_stop,
+        ids=numbered(inputs, ids),
+        seed=seed,
+        amp=amp,
+    )
+    return search.run(clean, [objective] * restarts if classes > 1 else [], rank=objective)
 
 
+def resolved(ball: Ball, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `apgd`, which must go together.
+
+    Raises
+    ------
+    UsageError
+        if they do not
+    """
+    if options["loss"] not in LOSSES:
+        raise unknown("loss", options["loss"], LOSSES, parameter="loss")
+    if options["targeted"] and options["loss"] == "dlr":
+        message = "towards a target it needs the true classes too: take another loss, or apgd-t"
+        raise UsageError(message, parameter="loss", value="dlr")
+    return dict(options)
+
+
+@attack()
 def apgd_t(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    norm: str,
-    eps: float,
+    ball: Ball,
     *,
     steps: int = 100,
     target_classes: int = 9,
@@ -94,37 +123,38 @@ def apgd_t(
 
     Parameters
     ----------
-    model, inputs, labels, norm, eps, steps, ids, seed, amp : as of `apgd`
+    model, inputs, labels, ball, steps, ids, seed, amp : as of `apgd`
     target_classes : how many of the classes that are most likely at the inputs to try
     restarts : runs towards each class
 
     Returns
     -------
-    Tensor like `inputs`: the strongest iterate seen (of the failures the one of highest margin), within eps of them
-    in the norm, and in [0, 1]. The inputs count as seen
+    Tensor like `inputs`: the strongest iterate seen (of the failures the one of highest margin), in the ball
+    around them, and in [0, 1]. The inputs count as seen
 
     Raises
     ------
     AdvtoolError
         if the model returns logits that are not finite
     """
-    with untouched(model):
-        inputs = inputs.detach()
-        clean = _clean_logits(model, inputs)
-        function = targeted_dlr if clean.shape[1] >= 4 else targeted_margin
-        others = clean.scatter(1, labels[:, None], -torch.inf)
-        likeliest = others.sort(dim=1, descending=True, stable=True).indices[
-            :, : min(target_classes, clean.shape[1] - 1)
-        ]
+    with torch.no_grad():
+        clean = logits_of(model, inputs)
+    function = targeted_dlr if clean.shape[1] >= 4 else targeted_margin
+    others = clean.scatter(1, labels[:, None], -torch.inf)
+    likeliest = others.sort(dim=1, descending=True, stable=True).indices[:, : min(target_classes, clean.shape[1] - 1)]
 
-        def towards(targets: Tensor) -> Objective:
-            return lambda logits, rows: function(logits, labels[rows], targets[rows])
+    def towards(targets: Tensor) -> Objective:
+        return lambda logits, rows: function(logits, labels[rows], targets[rows])
 
-        objectives = [towards(targets) for targets in likeliest.unbind(1) for _ in range(restarts)]
-        search = Search(model, inputs, labels, norm, eps, steps, 0.75, False, True, ids, seed, amp)
-        return search.run(clean, objectives, rank=lambda logits, rows: margin(logits, labels[rows]))
-
-
-@torch.no_grad()
-def _clean_logits(model: nn.Module, inputs: Tensor) -> Tensor:
-    return logits_of(model, inputs)
+    objectives = [towards(targets) for targets in likeliest.unbind(1) for _ in range(restarts)]
+    search = Search(
+        model=model,
+        inputs=inputs,
+        labels=labels,
+        ball=ball,
+        steps=steps,
+        ids=numbered(inputs, ids),
+        seed=seed,
+        amp=amp,
+    )
+    return search.run(clean, objectives, rank=lambda logits, rows: margin(logits, labels[rows]))

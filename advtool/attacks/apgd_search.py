@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS, contain
+from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import logits_of
 from advtool.attacks.success import Strongest, confirmed, fooled
 
@@ -21,54 +21,48 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 """What to maximise: a function of logits and of the places of their examples in the batch."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """What all runs of an attack share."""
 
     model: nn.Module
     inputs: Tensor
     labels: Tensor
-    norm: str
-    eps: float
+    ball: Ball
     steps: int
-    rho: float
-    targeted: bool
-    early_stop: bool
-    ids: Tensor | None
+    ids: Tensor
     seed: int
     amp: bool
+    rho: float = 0.75
+    targeted: bool = False
+    early_stop: bool = True
 
     def run(self, clean: Tensor, objectives: Sequence[Objective], rank: Objective) -> Tensor:
-        """One run an objective; of several failures, or of several successes, keep the one of highest `rank`."""
+        """One run for each objective; of several failures, or of several successes, keep that of highest `rank`."""
         everyone = torch.arange(len(self.inputs), device=self.inputs.device)
-        ids = everyone if self.ids is None else self.ids
         strongest = Strongest(self.inputs)
         strongest.see(self.inputs, rank(clean, everyone), fooled(clean, self.labels, self.targeted))
-        for number, objective in enumerate(objectives if self.eps > 0 else []):
+        for number, objective in enumerate(objectives if self.ball.eps > 0 else []):
             rows = strongest.remaining() if self.early_stop else everyone
             if not len(rows):
                 break
-            self._ascend(objective, rank, rows, ids[rows], keyed.derive(self.seed, "run", number), strongest)
-        return contain(BALLS[self.norm], strongest.inputs, self.inputs, self.eps)
+            self._ascend(objective, rank, rows, keyed.derive(self.seed, "run", number), strongest)
+        return strongest.inputs
 
-    def _ascend(
-        self, objective: Objective, rank: Objective, rows: Tensor, ids: Tensor, seed: int, strongest: Strongest
-    ) -> None:
+    def _ascend(self, objective: Objective, rank: Objective, rows: Tensor, seed: int, strongest: Strongest) -> None:
         """One run of Algorithm 1 on the examples `rows`."""
-        ball, inputs = BALLS[self.norm], self.inputs[rows]
-        delta = ball.random(inputs, self.eps, ids, seed)
-        delta = delta * (self.eps / _column(ball.norm(delta), delta).clamp_min(torch.finfo(delta.dtype).tiny))
+        ball, inputs = self.ball, self.inputs[rows]
+        delta = ball.random(inputs, self.ids[rows], seed)
+        delta = delta * (ball.eps / per_example(ball.norm(delta), delta).clamp_min(torch.finfo(delta.dtype).tiny))
         x = (inputs + delta).clamp(0, 1)
         loss, gradient, done = self._evaluate(x, objective, rank, rows, strongest)
-        eta, never = torch.full_like(loss, 2 * self.eps), torch.zeros_like(loss)
-        at = _State(rows, inputs, x, x, gradient, loss, x, gradient, loss, loss, eta, never, never == 0)
-        at = at.without(done)
+        at = _Run.begun(rows, inputs, x, gradient, loss, 2 * ball.eps).without(done)
         period, elapsed = max(int(0.22 * self.steps), 1), 0
         for k in range(self.steps):
             if not len(at.rows):
                 break
             alpha = MOMENTUM if k else 1.0
-            z = self._project(at.x + _column(at.eta, at.x) * ball.step(at.gradient), at.inputs)
+            z = self._project(at.x + per_example(at.eta, at.x) * ball.step(at.gradient), at.inputs)
             x = self._project(at.x + alpha * (z - at.x) + (1 - alpha) * (at.x - at.x_old), at.inputs)
             loss, gradient, done = self._evaluate(x, objective, rank, at.rows, strongest)
             at.advance(x, gradient, loss)
@@ -82,11 +76,10 @@ class Search:
         self, x: Tensor, objective: Objective, rank: Objective, rows: Tensor, strongest: Strongest
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """(loss, its gradient, which examples to stop) at x, or None if there are none to stop."""
-        with torch.enable_grad():
-            x = x.detach().requires_grad_(True)
-            logits = logits_of(self.model, x, self.amp)
-            loss = objective(logits, rows)
-            (gradient,) = torch.autograd.grad(loss.sum(), x)
+        x = x.detach().requires_grad_(True)
+        logits = logits_of(self.model, x, self.amp)
+        loss = objective(logits, rows)
+        (gradient,) = torch.autograd.grad(loss.sum(), x)
         x, loss, logits, labels = x.detach(), loss.detach(), logits.detach(), self.labels[rows]
         success = fooled(logits, labels, self.targeted)
         if self.amp:
@@ -95,37 +88,71 @@ class Search:
         return loss, gradient, success if self.early_stop and success.any() else None
 
     def _project(self, x: Tensor, inputs: Tensor) -> Tensor:
-        return (inputs + BALLS[self.norm].project(x - inputs, self.eps)).clamp(0, 1)
+        return (inputs + self.ball.project(x - inputs)).clamp(0, 1)
 
 
-@dataclass
-class _State:
-    """The state of a run, one row an example that is still attacked."""
+@dataclass(kw_only=True)
+class _Run:
+    """Where a run is: one row per example that is still attacked.
+
+    Attributes
+    ----------
+    rows : their places in the batch, n
+    inputs, x_old, x, x_max : the images, the last two iterates and the best one, n×C×H×W
+    gradient, loss : at x
+    gradient_max, f_max : at x_max
+    f_max_checked : f_max at the last checkpoint
+    eta : step size, n
+    raised : how many steps since the last checkpoint raised the loss, n
+    halved : whether the last checkpoint halved the step size: bool, n
+    """
 
     rows: Tensor
     inputs: Tensor
     x_old: Tensor
     x: Tensor
-    gradient: Tensor
-    loss: Tensor
     x_max: Tensor
+    gradient: Tensor
     gradient_max: Tensor
+    loss: Tensor
     f_max: Tensor
     f_max_checked: Tensor
     eta: Tensor
     raised: Tensor
     halved: Tensor
 
-    def without(self, done: Tensor | None) -> "_State":
-        return self if done is None else _State(*(getattr(self, field.name)[~done] for field in fields(self)))
+    @classmethod
+    def begun(cls, rows: Tensor, inputs: Tensor, x: Tensor, gradient: Tensor, loss: Tensor, eta: float) -> "_Run":
+        """A run at its first point."""
+        return cls(
+            rows=rows,
+            inputs=inputs,
+            x_old=x,
+            x=x,
+            x_max=x,
+            gradient=gradient,
+            gradient_max=gradient,
+            loss=loss,
+            f_max=loss,
+            f_max_checked=loss,
+            eta=torch.full_like(loss, eta),
+            raised=torch.zeros_like(loss),
+            halved=torch.ones_like(loss, dtype=torch.bool),
+        )
+
+    def without(self, done: Tensor | None) -> "_Run":
+        """The run of the others, if some are done."""
+        if done is None:
+            return self
+        return _Run(**{field.name: getattr(self, field.name)[~done] for field in fields(self)})
 
     def advance(self, x: Tensor, gradient: Tensor, loss: Tensor) -> None:
         """Move to x, and note whether it is better than the last iterate and than all."""
         self.raised = self.raised + (loss > self.loss)
         self.x_old, self.x, self.gradient, self.loss = self.x, x, gradient, loss
         better = loss > self.f_max
-        self.x_max = torch.where(_column(better, x), x, self.x_max)
-        self.gradient_max = torch.where(_column(better, x), gradient, self.gradient_max)
+        self.x_max = torch.where(per_example(better, x), x, self.x_max)
+        self.gradient_max = torch.where(per_example(better, x), gradient, self.gradient_max)
         self.f_max = torch.where(better, loss, self.f_max)
 
     def checkpoint(self, enough: float) -> None:
@@ -133,10 +160,6 @@ class _State:
         neither the maximum nor the step size has changed since the last checkpoint (condition 2)."""
         stuck = (self.raised <= enough) | (~self.halved & (self.f_max_checked >= self.f_max))
         self.eta = torch.where(stuck, self.eta / 2, self.eta)
-        self.x = torch.where(_column(stuck, self.x), self.x_max, self.x)
-        self.gradient = torch.where(_column(stuck, self.x), self.gradient_max, self.gradient)
+        self.x = torch.where(per_example(stuck, self.x), self.x_max, self.x)
+        self.gradient = torch.where(per_example(stuck, self.x), self.gradient_max, self.gradient)
         self.halved, self.f_max_checked, self.raised = stuck, self.f_max, torch.zeros_like(self.raised)
-
-
-def _column(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(-1, *[1] * (like.dim() - 1))

@@ -3,15 +3,25 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.ball import BALLS
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.ball import L2, Ball
+from advtool.attacks.guard import attack, logits_of
 from advtool.attacks.smallest import Smallest
 
+# Tenths of the steps without a fall after which an example stops. The original stops the whole batch at the first one
+# in which the sum did not fall; for a single example that is too soon, since Adam overshoots at first.
+_PATIENCE = 3
 
+# Pixels of 0 and 1 are infinitely far out in the space of tanh. The original's 1 − 1e-6 leaves them so far out that
+# 1000 steps of 0.01 hardly move them: of black and white digits nearly all then stop early, unbroken.
+_INSIDE = 1 - 1e-4
+
+
+@attack(minimal=True, only=L2)
 def cw(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
+    ball: Ball,
     *,
     targeted: bool = False,
     steps: int = 1000,
@@ -19,6 +29,8 @@ def cw(
     learning_rate: float = 0.01,
     initial_const: float = 1e-3,
     confidence: float = 0.0,
+    ids: Tensor | None = None,
+    seed: int = 0,
     amp: bool = False,
 ) -> Tensor:
     """Look for the smallest l2 perturbation: Adam on ‖δ‖² + c·f in the space of tanh, for a c found by binary search.
@@ -28,12 +40,14 @@ def cw(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
+    ball : ``L2()``, or one that the result has to stay in
     targeted : look for the smallest perturbation that is classified as `labels` instead
     steps : of Adam for each c. An example stops early if its loss has not fallen by 0.01% in a tenth of them
     binary_search_steps : values of c tried
     learning_rate : of Adam
     initial_const : the first c; ten times as much after a failure, until there is a success
     confidence : by how much the logit of another class has to exceed that of the label (or the target's the others)
+    ids, seed : of no effect, since nothing is random
     amp : drive the attack in bfloat16; a success is confirmed in float32
 
     Returns
@@ -45,18 +59,16 @@ def cw(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    with untouched(model):
-        norm = BALLS["l2"].norm
-        smallest = Smallest(model, inputs, labels, norm, targeted=targeted, amp=amp, confidence=confidence)
-        rows = smallest.beyond(0)
-        c = inputs.new_full((len(rows),), initial_const)
-        low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
-        for search in range(binary_search_steps if len(rows) else 0):
-            if search == binary_search_steps - 1 >= 9:
-                c = torch.where(high.isfinite(), high, c)
-            success = _descend(model, smallest, inputs, labels, rows, c, steps, learning_rate, confidence, amp)
-            low, high = torch.where(success, low, c), torch.where(success, c, high)
-            c = torch.where(high.isfinite(), (low + high) / 2, 10 * c)
+    smallest = Smallest(model, inputs, labels, ball, targeted=targeted, amp=amp, confidence=confidence)
+    rows = smallest.beyond(0)
+    c = inputs.new_full((len(rows),), initial_const)
+    low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
+    for search in range(binary_search_steps if len(rows) else 0):
+        if search == binary_search_steps - 1 >= 9:
+            c = torch.where(high.isfinite(), high, c)
+        success = _descend(model, smallest, inputs, labels, rows, c, steps, learning_rate, confidence, amp)
+        low, high = torch.where(success, low, c), torch.where(success, c, high)
+        c = torch.where(high.isfinite(), (low + high) / 2, 10 * c)
     return smallest.inputs
 
 
@@ -101,12 +113,3 @@ def _descend(
             if not len(rows):
                 break
     return found
-
-
-# Tenths of the steps without a fall after which an example stops. The original stops the whole batch at the first one
-# in which the sum did not fall; for a single example that is too soon, since Adam overshoots at first.
-_PATIENCE = 3
-
-# Pixels of 0 and 1 are infinitely far out in the space of tanh. The original's 1 − 1e-6 leaves them so far out that
-# 1000 steps of 0.01 hardly move them: of black and white digits nearly all then stop early, unbroken.
-_INSIDE = 1 - 1e-4

@@ -6,20 +6,23 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.ball import Ball, per_example
+from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
 
+_BISECTIONS = 10
+_PROGRESS = 1e-3
+_TINY = 1e-12
 
+
+@attack(minimal=True)
 def fab(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    norm: str,
+    ball: Ball,
     *,
-    eps: float | None = None,
-    stop_at_eps: bool = False,
     steps: int = 100,
     patience: int = 10,
     restarts: int = 1,
@@ -42,14 +45,12 @@ def fab(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    norm : ``l2`` or ``linf``
-    eps : random restarts begin within half of it, or of the smallest distance found so far if that is less. 1 (l2) or
-        0.3 (linf) by default
-    stop_at_eps : leave an example alone once its distance is at most `eps`. Faster; the same examples are broken at
-        `eps`, but their distances are larger
+    ball : ``L2()`` or ``Linf()``. With a radius an example is left alone once it is broken within it: faster; the same
+        examples are broken there, but their distances are larger, and the result stays in the ball
     steps : projections for each boundary and restart, at most
     patience : leave a boundary when the distance, once there is one, has not fallen by 0.1% in so many steps
-    restarts : runs for each boundary; all but the first begin at a random point
+    restarts : runs for each boundary; all but the first begin at a random point, within half of the smallest distance
+        found so far, or of the radius if that is less (without one: of 1 in l2, 0.3 in linf)
     target_classes : boundaries tried
     alpha_max : the largest weight of the projection of the original, against that of the iterate
     eta : overshoot of the projections
@@ -69,32 +70,31 @@ def fab(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    if stop_at_eps and eps is None:
-        raise ValueError("stop_at_eps needs eps")
-    ball = BALLS[norm]
-    ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
-    search = _Search(norm, steps, patience, alpha_max, eta, beta, targeted, amp)
-    with untouched(model):
-        smallest = Smallest(model, inputs, labels, ball.norm, targeted=targeted, amp=amp)
-        others = smallest.clean_logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
-        for rank in range(min(others.shape[1], 1 if targeted else target_classes)):
-            for restart in range(restarts):
-                rows = smallest.beyond(eps if stop_at_eps else 0)
-                if not len(rows):
-                    break
-                start = inputs[rows]
-                if restart:
-                    radius = smallest.distance[rows].clamp_max(eps or _RADIUS[norm]) / 2
-                    offset = ball.random(start, 1, ids[rows], keyed.derive(seed, "fab", rank, restart))
-                    start = (start + _per_example(radius, start).to(start.dtype) * offset).clamp(0, 1)
-                search.run(model, smallest, rows, inputs[rows], labels[rows], others[rows, rank], start)
-        smallest.bisect(_BISECTIONS)
+    ids = numbered(inputs, ids)
+    search = _Search(ball, steps, patience, alpha_max, eta, beta, targeted, amp)
+    enough, reach = (ball.eps, ball.eps) if ball.is_bounded else (0.0, ball.restart)
+    smallest = Smallest(model, inputs, labels, ball, targeted=targeted, amp=amp)
+    others = smallest.clean_logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
+    for rank in range(min(others.shape[1], 1 if targeted else target_classes)):
+        for restart in range(restarts):
+            rows = smallest.beyond(enough)
+            if not len(rows):
+                break
+            start = inputs[rows]
+            if restart:
+                radius = smallest.distance[rows].clamp_max(reach) / 2
+                offset = ball.with_eps(1).random(start, ids[rows], keyed.derive(seed, "fab", rank, restart))
+                start = (start + per_example(radius, start).to(start.dtype) * offset).clamp(0, 1)
+            search.run(model, smallest, rows, inputs[rows], labels[rows], others[rows, rank], start)
+    smallest.bisect(_BISECTIONS)
     return smallest.inputs
 
 
 @dataclass(frozen=True)
 class _Search:
-    norm: str
+    """The search of one boundary, as `fab` was asked for it."""
+
+    ball: Ball
     steps: int
     patience: int
     alpha_max: float
@@ -123,7 +123,7 @@ class _Search:
             with torch.no_grad():
                 x = self._project(x, inputs, value, gradient)
                 success, distance = smallest.see(rows, x, logits_of(model, x, self.amp))
-                x = torch.where(_per_example(success, x), inputs + self.beta * (x - inputs), x)
+                x = torch.where(per_example(success, x), inputs + self.beta * (x - inputs), x)
                 closer = success & (distance < (1 - _PROGRESS) * best)
                 best = torch.where(closer, distance, best)
                 stale = torch.where(closer | best.isinf(), 0, stale + 1)
@@ -149,19 +149,9 @@ class _Search:
         """The next iterate: between the projections of `x` and of `inputs` onto the linearised boundary."""
         z, z_0, w = x.flatten(1), inputs.flatten(1), gradient.flatten(1)
         gaps = torch.cat((-value, (w * (z - z_0)).sum(1) - value))
-        moves = to_hyperplane(torch.cat((z, z_0)), torch.cat((w, w)), gaps, self.norm)
-        length, length_0 = BALLS[self.norm].norm(moves)[:, None].chunk(2)
+        moves = to_hyperplane(torch.cat((z, z_0)), torch.cat((w, w)), gaps, self.ball)
+        length, length_0 = self.ball.norm(moves)[:, None].chunk(2)
         alpha = (length / (length + length_0).clamp_min(_TINY)).clamp_max(self.alpha_max)
         move, move_0 = moves.chunk(2)
         mixed = (1 - alpha) * (z + self.eta * move) + alpha * (z_0 + self.eta * move_0)
         return mixed.clamp(0, 1).view_as(x)
-
-
-_RADIUS = {"l2": 1.0, "linf": 0.3}
-_BISECTIONS = 10
-_PROGRESS = 1e-3
-_TINY = 1e-12
-
-
-def _per_example(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(-1, *[1] * (like.dim() - 1))

@@ -4,17 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS, contain
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.ball import Ball
+from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import log_odds
 
 
+@attack()
 def fgsm(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    norm: str,
-    eps: float,
+    ball: Ball,
     *,
     targeted: bool = False,
     random_start: bool = False,
@@ -22,14 +22,14 @@ def fgsm(
     seed: int = 0,
     amp: bool = False,
 ) -> Tensor:
-    """Increase the cross-entropy of `labels` by one step of length `eps`.
+    """Increase the cross-entropy of `labels` by one step of the ball's radius.
 
     Parameters
     ----------
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    norm, eps : ``l2`` or ``linf``, and the radius
+    ball : around each input, such as ``L2(0.5)`` or ``Linf(8/255)``
     targeted : decrease the cross-entropy of `labels` instead
     random_start : take the gradient at a random point of the ball, make a step of 1.25·eps from there and project
         (FGSM-RS, Wong et al. 2020, https://arxiv.org/abs/2001.03994)
@@ -39,7 +39,7 @@ def fgsm(
 
     Returns
     -------
-    Tensor like `inputs`: within eps of them in the norm, and in [0, 1]. The step is the attack: whether it succeeded
+    Tensor like `inputs`: in the ball around them, and in [0, 1]. The step is the attack: whether it succeeded
     is not looked at
 
     Raises
@@ -47,16 +47,14 @@ def fgsm(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    ball, inputs = BALLS[norm], inputs.detach()
-    ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
-    x, alpha = inputs.clone(), eps
-    if random_start and eps > 0:
-        x, alpha = (inputs + ball.random(inputs, eps, ids, keyed.derive(seed, "start"))).clamp(0, 1), 1.25 * eps
-    with untouched(model), torch.enable_grad():
-        x.requires_grad_(True)
-        loss = log_odds(logits_of(model, x, amp), labels)
-        (gradient,) = torch.autograd.grad(-loss.sum() if targeted else loss.sum(), x)
+    x, alpha = inputs.clone(), ball.eps
+    if random_start and ball.eps > 0:
+        delta = ball.random(inputs, numbered(inputs, ids), keyed.derive(seed, "start"))
+        x, alpha = (inputs + delta).clamp(0, 1), 1.25 * ball.eps
+    x.requires_grad_(True)
+    loss = log_odds(logits_of(model, x, amp), labels)
+    (gradient,) = torch.autograd.grad(-loss.sum() if targeted else loss.sum(), x)
     x = x.detach()
-    if eps > 0:
-        x = (inputs + ball.project(x + alpha * ball.step(gradient) - inputs, eps)).clamp(0, 1)
-    return contain(ball, x, inputs, eps)
+    if ball.eps == 0:
+        return x
+    return (inputs + ball.project(x + alpha * ball.step(gradient) - inputs)).clamp(0, 1)

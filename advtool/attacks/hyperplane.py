@@ -3,20 +3,22 @@
 import torch
 from torch import Tensor
 
+from advtool.attacks.ball import Ball
 
-def to_hyperplane(points: Tensor, normals: Tensor, gaps: Tensor, norm: str) -> Tensor:
+
+def to_hyperplane(points: Tensor, normals: Tensor, gaps: Tensor, ball: Ball) -> Tensor:
     """The smallest moves that take points of the box onto hyperplanes without leaving the box, exactly.
 
-    The move of point z is ``sign(w)·min(t·a, room)`` where `room` is how far each coordinate can go and `a` is 1 (linf)
-    or |w| (l2). What it gains, ``w·move``, is a concave, piecewise linear function of t. So Newton's method, started
-    at 0, approaches the solution from below and is there after finitely many steps, few in practice.
+    The move of point z is ``sign(w)·min(t·a, room)`` where `room` is how far each coordinate can go and `a` its speed:
+    1 (linf) or |w| (l2). What it gains, ``w·move``, is a concave, piecewise linear function of t. So Newton's method,
+    started at 0, approaches the solution from below and is there after finitely many steps, few in practice.
 
     Parameters
     ----------
     points : N×D, in [0, 1]
     normals : N×D, the normals w
     gaps : N, how much ``w·z`` has to grow: the hyperplane of point z is {y : w·y = w·z + gap}
-    norm : ``l2`` or ``linf``; what the moves are small in
+    ball : in whose norm the moves are small, whatever its radius
 
     Returns
     -------
@@ -27,7 +29,7 @@ def to_hyperplane(points: Tensor, normals: Tensor, gaps: Tensor, norm: str) -> T
     direction = torch.where(gaps < 0, -1, 1)[:, None] * normals.sign()
     size, wanted = normals.abs() / scale[:, None], gaps.abs() / scale
     room = torch.where(direction > 0, 1 - points, points) * direction.abs()
-    speed = (size if norm == "l2" else torch.ones_like(size)) * direction.abs()
+    speed = ball.speed(size) * direction.abs()
     full = torch.where(direction == 0, torch.inf, room / speed)  # the t at which a coordinate reaches the box
     t, saturated = torch.zeros_like(wanted), torch.zeros_like(size, dtype=torch.bool)
     for _ in range(size.shape[1] + 1):

@@ -1,12 +1,13 @@
-"""What attacks without a ball keep: the smallest adversarial example of each input, else the strongest iterate."""
-
-from collections.abc import Callable
+"""What attacks that need no radius keep: the smallest adversarial example of each input, else the strongest iterate."""
 
 import torch
 from torch import Tensor, nn
 
+from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import logits_of
 from advtool.attacks.losses import margin
+
+_ROUNDING = 16
 
 
 class Smallest:
@@ -20,7 +21,7 @@ class Smallest:
     ----------
     model : in eval mode
     inputs, labels : those of the attack
-    norm : of each example of a batch of perturbations
+    ball : whose norm is to be small; where its radius is 0 there is nothing to look for
     targeted : `labels` are to be reached, not left
     amp : the logits to be seen are from bfloat16, so that a success among them is confirmed in float32
     confidence : the least strength of an adversarial example
@@ -36,13 +37,13 @@ class Smallest:
         model: nn.Module,
         inputs: Tensor,
         labels: Tensor,
-        norm: Callable[[Tensor], Tensor],
+        ball: Ball,
         *,
         targeted: bool = False,
         amp: bool = False,
         confidence: float = 0.0,
     ):
-        self._model, self._originals, self._labels, self._norm = model, inputs, labels, norm
+        self._model, self._originals, self._labels, self._ball = model, inputs, labels, ball
         self._targeted, self._amp, self._confidence = targeted, amp, confidence
         with torch.no_grad():
             logits = logits_of(model, inputs)
@@ -57,13 +58,14 @@ class Smallest:
         return -margin(logits, labels) if self._targeted else margin(logits, labels)
 
     def beyond(self, eps: float) -> Tensor:
-        """Indices of the inputs whose distance exceeds `eps`; none if there is but one class."""
-        return ((self.distance > eps) & (self.clean_logits.shape[1] > 1)).nonzero()[:, 0]
+        """Indices of the inputs whose distance exceeds `eps`; none if nothing can be found."""
+        possible = self.clean_logits.shape[1] > 1 and self._ball.eps > 0
+        return ((self.distance > eps) & possible).nonzero()[:, 0]
 
     @torch.no_grad()
     def see(self, rows: Tensor, x: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Take note of iterates of the inputs numbered `rows`: (which are adversarial, their distances)."""
-        labels, distance = self._labels[rows], self._norm(x - self._originals[rows])
+        labels, distance = self._labels[rows], self._ball.norm(x - self._originals[rows])
         success = self._adversarial(logits, labels)
         if self._amp and success.any():
             confirmed = self._adversarial(logits_of(self._model, x[success]), labels[success])
@@ -71,7 +73,7 @@ class Smallest:
         strength, known = self.strength(logits, labels), self.distance[rows]
         stronger = known.isinf() & (strength > self._strength[rows])
         better = torch.where(success, distance < known, stronger) & (distance > 0)
-        self.inputs[rows] = torch.where(better.view(-1, *[1] * (x.dim() - 1)), x, self.inputs[rows])
+        self.inputs[rows] = torch.where(per_example(better, x), x, self.inputs[rows])
         self._strength[rows] = torch.where(better, strength, self._strength[rows])
         self.distance[rows] = torch.where(better & success, distance.to(known.dtype), known)
         return success, distance
@@ -84,13 +86,10 @@ class Smallest:
         low, high = torch.zeros_like(self.distance[rows]), torch.ones_like(self.distance[rows])
         for _ in range(steps if len(rows) else 0):
             middle = (low + high) / 2
-            x = original + middle.view(-1, *[1] * (found.dim() - 1)).to(found.dtype) * (found - original)
+            x = original + per_example(middle, found).to(found.dtype) * (found - original)
             success, _ = self.see(rows, x, logits_of(self._model, x))
             low, high = torch.where(success, low, middle), torch.where(success, middle, high)
 
     def _adversarial(self, logits: Tensor, labels: Tensor) -> Tensor:
         rounding = _ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
         return self.strength(logits, labels) > rounding.clamp_min(self._confidence)
-
-
-_ROUNDING = 16

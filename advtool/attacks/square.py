@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS, contain
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.ball import Ball, per_example
+from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import margin
-from advtool.attacks.square_moves import MOVES, Moves
+from advtool.attacks.square_moves import Moves, moves_of
 from advtool.attacks.success import Strongest, confirmed, fooled
 
 _DRAWN_AT_ONCE = 64
@@ -17,14 +17,14 @@ _DRAWN_AT_ONCE = 64
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
+@attack()
 def square(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    norm: str,
-    eps: float,
+    ball: Ball,
     *,
-    queries: int = 5000,
+    steps: int = 5000,
     p_init: float = 0.8,
     restarts: int = 1,
     targeted: bool = False,
@@ -39,9 +39,9 @@ def square(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    norm, eps : ``l2`` or ``linf``, and the radius
-    queries : of the model, at most, for an example and a restart; one more looks at the inputs. An example is dropped
-        at its first success
+    ball : around each input: ``L2(0.5)`` or ``Linf(8/255)``
+    steps : queries of the model, at most, for an example and a restart; one more looks at the inputs. An example is
+        dropped at its first success
     p_init : share of the pixels that the first squares cover
     restarts : runs, each from another random start
     targeted : raise the margin of `labels` over the other classes instead
@@ -51,31 +51,28 @@ def square(
 
     Returns
     -------
-    Tensor like `inputs`: the strongest iterate seen, within eps of them in the norm, and in [0, 1]. The inputs count
-    as seen
+    Tensor like `inputs`: the strongest iterate seen, in the ball around them, and in [0, 1]. The inputs count as seen
 
     Raises
     ------
     AdvtoolError
         if the model returns logits that are not finite
     """
-    ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
-    inputs = inputs.detach()
-    strongest = Strongest(inputs)
+    ids, strongest, moves = numbered(inputs, ids), Strongest(inputs), moves_of(ball)
 
     def look(x: Tensor, labels: Tensor, amp: bool = amp) -> tuple[Tensor, Tensor]:
         logits = logits_of(model, x, amp)
         loss, success = margin(logits, labels), fooled(logits, labels, targeted)
         return -loss if targeted else loss, confirmed(model, x, labels, success, targeted) if amp else success
 
-    with untouched(model), torch.inference_mode():
+    with torch.inference_mode():
         loss, success = look(inputs, labels, amp=False)
         strongest.see(inputs, loss, success)
         one_class = loss.isinf().all()
-        for restart in range(0 if eps == 0 or one_class else restarts):
+        for restart in range(0 if ball.eps == 0 or steps == 0 or one_class else restarts):
             derived = keyed.derive(seed, "restart", restart)
-            _search(look, strongest, inputs, labels, MOVES[norm], eps, queries, p_init, ids, derived)
-    return contain(BALLS[norm], strongest.inputs, inputs, eps)
+            _search(look, strongest, inputs, labels, moves, ball.eps, steps, p_init, ids, derived)
+    return strongest.inputs
 
 
 def _search(
@@ -85,7 +82,7 @@ def _search(
     labels: Tensor,
     moves: Moves,
     eps: float,
-    queries: int,
+    steps: int,
     p_init: float,
     ids: Tensor,
     seed: int,
@@ -97,7 +94,7 @@ def _search(
     u = inputs.new_empty(len(rows), 0)
     x = moves.start(inputs, eps, ids, keyed.derive(seed, "start"))
     best, success = look(x, labels)
-    for query in range(queries - 1):
+    for query in range(steps - 1):
         if success.any():
             strongest.see(x, best, success, rows)
             left = ~success
@@ -107,11 +104,11 @@ def _search(
         if query % _DRAWN_AT_ONCE == 0:
             shape = (len(rows), _DRAWN_AT_ONCE, moves.numbers(channels))
             u = keyed.uniform(shape, ids, keyed.derive(seed, "queries from", query))
-        p = p_init / 2 ** sum(int(query / queries * 10_000) > at for at in _HALVED_AT)
+        p = p_init / 2 ** sum(int(query / steps * 10_000) > at for at in _HALVED_AT)
         h = moves.side(p * height * width, min(height, width))
         tried = moves.propose(inputs, x, eps, h, u[:, query % _DRAWN_AT_ONCE])
         loss, success = look(tried, labels)
         better = success | (loss > best)
-        x = torch.where(better[:, None, None, None], tried, x)
+        x = torch.where(per_example(better, x), tried, x)
         best = torch.where(better, loss, best)
     strongest.see(x, best, success, rows)

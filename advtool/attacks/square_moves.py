@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS
+from advtool.attacks.ball import L2, Ball, per_example
+from advtool.errors import unknown
+
+_SMALL = 1e-12
 
 
 class Moves(Protocol):
@@ -47,8 +50,8 @@ class LinfMoves:
         shift = torch.where(u[:, 2:, None, None] < 0.5, eps, -eps).to(x.dtype)
         tried = torch.where(inside, (inputs + shift).clamp(0, 1), x)
         # A query that changes nothing would be wasted, so the opposite is tried instead.
-        idle = (tried == x).flatten(1).all(1)[:, None, None, None]
-        return torch.where(inside & idle, (inputs - shift).clamp(0, 1), tried)
+        idle = (tried == x).flatten(1).all(1)
+        return torch.where(inside & per_example(idle, x), (inputs - shift).clamp(0, 1), tried)
 
 
 class L2Moves:
@@ -73,7 +76,7 @@ class L2Moves:
         delta = torch.zeros_like(inputs)
         top, left = (height - rows * h) // 2, (width - columns * h) // 2
         delta[:, :, top : top + rows * h, left : left + columns * h] = tiles.reshape(n, c, rows * h, columns * h)
-        return (inputs + eps * BALLS["l2"].step(delta)).clamp(0, 1)
+        return (inputs + eps * L2().step(delta)).clamp(0, 1)
 
     def propose(self, inputs: Tensor, x: Tensor, eps: float, h: int, u: Tensor) -> Tensor:
         c = x.shape[1]
@@ -89,11 +92,23 @@ class L2Moves:
         new = bump * _sign(u[:, 5:, None]) + old / (in_first.sqrt() + _SMALL)
         new = new / (new.norm(dim=2, keepdim=True) + _SMALL) * (unused / c + in_first + freed).sqrt()
         delta = delta.scatter(2, second, 0).scatter(2, first, new).view_as(x)
-        return (inputs + eps * BALLS["l2"].step(delta)).clamp(0, 1)
+        return (inputs + eps * L2().step(delta)).clamp(0, 1)
 
 
 MOVES: dict[str, Moves] = {"linf": LinfMoves(), "l2": L2Moves()}
-_SMALL = 1e-12
+
+
+def moves_of(ball: Ball) -> Moves:
+    """The moves in the norm of the ball.
+
+    Raises
+    ------
+    UsageError
+        if there are none
+    """
+    if ball.name not in MOVES:
+        raise unknown("norm of square", ball.name, MOVES, parameter="ball")
+    return MOVES[ball.name]
 
 
 def _position(u: Tensor, h: int, size: int) -> Tensor:

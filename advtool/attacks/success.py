@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from advtool.attacks.ball import per_example
 from advtool.attacks.guard import logits_of
 from advtool.attacks.losses import margin
 
@@ -45,7 +46,7 @@ class Strongest:
         loss = loss.to(self._loss.dtype)
         best, won = self._loss[rows], self.success[rows]
         better = (success & ~won) | ((success == won) & (loss > best))
-        self.inputs[rows] = torch.where(better.view(-1, *[1] * (x.dim() - 1)), x, self.inputs[rows])
+        self.inputs[rows] = torch.where(per_example(better, x), x, self.inputs[rows])
         self._loss[rows] = torch.where(better, loss, best)
         self.success[rows] = won | success
 

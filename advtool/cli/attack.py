@@ -83,11 +83,10 @@ def attack(
     parse.choice(loss, "--loss", ("ce", "dlr", "margin"))
 
     import itertools
-    from dataclasses import asdict
+    import math
 
     from advtool import device as devices
-    from advtool import distributed
-    from advtool.attacks.registry import Request, get
+    from advtool import distributed, registry
     from advtool.commands.checkpoints import check_fit, open_checkpoint
     from advtool.commands.shard_output import recorded_command, shard_destination
     from advtool.data.arrays import SampleChecker, complete
@@ -98,17 +97,15 @@ def attack(
     console.interruptible()
     chosen, reason = devices.choose(device)
     amp = devices.use_amp(amp, chosen, training=False)
-    method = get(attack_)
-    if keep and method.name != "pgd":
-        raise UsageError("--keep is for --attack pgd")
-    request = Request(norm, radius, steps, size, random_start, restarts, loss, targeted, seed, amp, keep)
-    method.check(request)
+    asked = {"steps": steps, "step_size": size, "random_start": random_start, "restarts": restarts}
+    asked |= {"loss": loss, "keep": keep, "targeted": targeted}
+    method = registry.get(attack_).plan(registry.ball(norm, math.inf if radius is None else radius), asked)
     file, data = open_checkpoint(ckpt, data, "attack", arch, normalize)
     source = resolve(data, split, data_root=data_root, download=download)
     target = shard_destination(out, source, force, shard_size, f"{method.name}-{norm}", resumable=True, resume=resume)
     model = restore(file).to(chosen)
     if dry_run:
-        described = {"command": "attack", "attack": method.name, "request": asdict(request), "checkpoint": file.path}
+        described = {"command": "attack", **method.to_json(), "seed": seed, "amp": amp, "checkpoint": file.path}
         output.print_json({"schema": 1, **described, "source": source.name, "output": target.name})
         return
     reader = source.open()
@@ -116,8 +113,9 @@ def attack(
     check_fit(model, complete(head, head.shape, 0), source.name, file)
     record = {
         "command": "attack",
-        "attack": method.name,
-        **asdict(request),
+        **method.to_json(),
+        "seed": seed,
+        "amp": amp,
         "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},
         "format": file_format,
     }
@@ -127,9 +125,7 @@ def attack(
     tally = Tally()
     todo = target.todo(head, itertools.islice(samples, limit))
     with distributed.joined(chosen.type == "cuda"), console.bar(f"attacking ({method.name})", limit) as advance:
-        attacked = adversarial_samples(
-            todo, SampleChecker(head), model, method, request, settings, tally, file_format, advance
-        )
+        attacked = adversarial_samples(todo, SampleChecker(head), model, method, settings, tally, file_format, advance)
         target.write(head, attacked)
     console.say(f"wrote {tally.describe()} to {target.name}")
 

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from advtool.errors import UsageError, unknown
-from advtool.threat import NORMS
+from advtool.registry import NORMS, check_radius
 
 
 def number(text: str, option: str) -> float:
@@ -37,11 +37,10 @@ def threat_model(adv: str, eps: str | None) -> tuple[str | None, list[float]]:
             raise UsageError("--eps needs --adv l2 or --adv linf")
         return None, []
     if eps is None:
-        raise UsageError(f"--adv {adv} needs --eps, such as {'0.5' if adv == 'l2' else '8/255'}")
+        raise UsageError(f"--adv {adv} needs --eps, such as {NORMS[adv].example}")
     radii = [number(part, "--eps") for part in eps.split(",")]
     for radius in radii:
-        if adv == "linf" and radius > 1:
-            raise UsageError(f"--eps {radius:g}: linf eps is on the [0,1] pixel scale; did you mean {radius:g}/255?")
+        check_radius(adv, radius)
     return adv, radii
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from advtool import device as devices
-from advtool import distributed
-from advtool.attacks.registry import Attack, Request, ensemble
+from advtool import distributed, registry
 from advtool.cli import console, output
 from advtool.commands.checkpoints import check_fit, open_checkpoint
 from advtool.commands.report import compare, show
@@ -27,7 +26,7 @@ from advtool.evaluation.transfer import targeted_success
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
-from advtool.threat import Threat
+from advtool.registry import Attack, Planned, ensemble
 
 
 @dataclass(frozen=True)
@@ -69,17 +68,19 @@ class Plan:
     def is_ensemble(self) -> bool:
         return self.attack != "pgd" or self.per_sample is not None
 
-    def requests(self, amp: bool = False) -> list[Request]:
-        """What to ask of the attacks, one a radius."""
-        steps = self.steps[0] if self.steps else None
-        options = (steps, self.step_size, self.random_start, self.restarts, self.loss, False, self.seed, amp)
-        return [Request(self.norm, radius, *options) for radius in self.radii]
+    @property
+    def asked(self) -> dict:
+        """What is asked of the attacks."""
+        asked = {"steps": self.steps[0] if self.steps else None, "step_size": self.step_size, "loss": self.loss}
+        return {**asked, "random_start": self.random_start, "restarts": self.restarts}
+
+    def plans(self, attacks: tuple[Attack, ...]) -> list[tuple[Planned, ...]]:
+        """The attacks with all of their options, for each radius."""
+        return [registry.plans(attacks, registry.ball(self.norm, radius), self.asked) for radius in self.radii]
 
     def check(self, attacks: tuple[Attack, ...]) -> None:
         """Refuse what does not go together."""
-        for request in self.requests():
-            for attack in attacks:
-                attack.check(request)
+        self.plans(attacks)
         if len(self.steps or ()) > 1 and self.is_ensemble:
             raise UsageError("--steps with several values is for --attack pgd, without --per-sample")
         if self.search and self.is_ensemble:
@@ -187,14 +188,15 @@ def _measure(
     advance,
 ) -> dict:
     """Accuracies and risks on these images."""
-    result = evaluate(model, images, _threats(plan), settings, advance)
+    planned = [] if plan.is_curve or plan.is_ensemble else [attacks for (attacks,) in plan.plans(attacks)]
+    result = evaluate(model, images, planned, settings, advance)
     if plan.is_curve:
         result["adversarial"] = _curves(plan, model, images, settings, advance)
     elif plan.is_ensemble:
         result["adversarial"] = _ensembles(plan, attacks, file, model, images, settings, advance)
     if base is not None:
-        for entry, threat in zip(result["adversarial"], _threats(plan), strict=True):
-            entry["risk"] = {**relative_risk(model, base, images, threat, plan.lam, settings), "base": plan.base}
+        for entry, attack in zip(result["adversarial"], planned, strict=True):
+            entry["risk"] = {**relative_risk(model, base, images, attack, plan.lam, settings), "base": plan.base}
     targeted = targeted_success(model, images, settings)
     return result | ({"targeted": targeted} if targeted else {})
 
@@ -207,18 +209,10 @@ def _share(images: Images) -> Images:
     return images if here.world == 1 else images.take(np.arange(here.rank, len(images), here.world))
 
 
-def _threats(plan: Plan) -> list[Threat]:
-    """PGD at each radius, where the evaluation is that and nothing more."""
-    if plan.norm is None or plan.is_curve or plan.is_ensemble:
-        return []
-    steps = plan.steps[0] if plan.steps else None
-    options = (steps, plan.step_size, plan.random_start, plan.restarts)
-    return [Threat.evaluation(plan.norm, radius, *options) for radius in plan.radii]
-
-
 def _curves(plan: Plan, model: Classifier, images: Images, settings: devices.Settings, advance) -> list[dict]:
     options = (plan.step_size, plan.search, plan.random_start, advance)
-    curves = [steps_curve(model, images, plan.norm, r, plan.steps or (50,), settings, *options) for r in plan.radii]
+    balls = [registry.ball(plan.norm, radius) for radius in plan.radii]
+    curves = [steps_curve(model, images, ball, plan.steps or (50,), settings, *options) for ball in balls]
     return [entry for curve in curves for entry in curve]
 
 
@@ -237,15 +231,17 @@ def _ensembles(
     settings: devices.Settings,
     advance,
 ) -> list[dict]:
-    requests, options = plan.requests(settings.amp), {}
+    options = {}
     if plan.per_sample:
-        asked = [{name: value for name, value in asdict(r).items() if name != "eps"} for r in requests[:1]]
         names = [attack.name for attack in attacks]
-        record = PerSampleFile(Path(plan.per_sample), {"sha256": file.sha256, "attacks": names, "request": asked[0]})
+        asked = {**plan.asked, "norm": plan.norm, "seed": plan.seed, "amp": settings.amp}
+        asked |= {"targeted": False, "keep": None}
+        record = PerSampleFile(Path(plan.per_sample), {"sha256": file.sha256, "attacks": names, "request": asked})
         if len(record):
             console.say(f"{plan.per_sample}: {len(record):,} outcomes are there already")
         options = {"known": record.known, "sink": record.append}
-    return [evaluate_ensemble(model, images, attacks, r, settings, advance, **options)[0] for r in requests]
+    plans = plan.plans(attacks)
+    return [evaluate_ensemble(model, images, planned, settings, advance, **options)[0] for planned in plans]
 
 
 def _print(reports: list[dict], as_json: bool) -> None:

@@ -2,23 +2,24 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS
-from advtool.attacks.guard import logits_of, untouched
-from advtool.attacks.registry import Attack, Request
+from advtool.attacks.ball import Ball, per_example, precise
+from advtool.attacks.guard import predictions_of, untouched
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
 from advtool.device import Settings
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.samples import Sample
+from advtool.registry import Planned
 
 FORMATS = ("float32", "png8")
 BUDGET_SLACK = 1e-6
@@ -43,8 +44,7 @@ def adversarial_samples(
     samples: Iterable[Sample],
     check: SampleChecker,
     model: nn.Module,
-    attack: Attack,
-    request: Request,
+    attack: Planned,
     settings: Settings,
     tally: Tally,
     file_format: str = "float32",
@@ -63,7 +63,7 @@ def adversarial_samples(
     tally : is added up as the stream goes on
     """
     stream = iter(samples)
-    seed = keyed.derive(request.seed, "evaluation")
+    seed, targeted = keyed.derive(settings.seed, "evaluation"), attack.targeted
     with untouched(model):
         while batch := list(islice(stream, settings.batch_size)):
             decoded = [check(sample) for sample in batch]
@@ -73,14 +73,15 @@ def adversarial_samples(
             x = to_float(pixels)
             y = torch.tensor([label for _, label in decoded], device=settings.device)
             ids = keyed.ids_of(sample.key for sample in batch).to(settings.device)
-            adversarial = attack(model, x, y, replace(request, seed=seed), ids)
+            adversarial = attack(model, x, y, ids=ids, seed=seed, amp=settings.amp)
             if file_format == "png8":
-                before = _succeeds(model, adversarial, y, request.targeted)[0]
-                adversarial = to_float(rounded(adversarial, x, request))
-            success, predictions = _succeeds(model, adversarial, y, request.targeted)
+                before = (predictions_of(model, adversarial) == y) == targeted
+                adversarial = to_float(rounded(adversarial, x, attack.ball))
+            predictions = predictions_of(model, adversarial)
+            success = (predictions == y) == targeted
             if file_format == "png8":
                 tally.lost += int((before & ~success).sum())
-            distance = BALLS[request.norm].norm(adversarial.double() - x.double())
+            distance = attack.ball.norm(precise(adversarial) - precise(x))
             tally.n += len(x)
             tally.successes += int(success.sum())
             tally.distance += float(distance.sum())
@@ -90,41 +91,31 @@ def adversarial_samples(
             )
             for sample, image, hit, prediction, norm in rows:
                 facts = {"success": hit, "prediction": prediction, "distance": norm}
-                yield _sample(sample, image, file_format, attack, request, facts)
+                yield _sample(sample, image, file_format, attack, settings.seed, facts)
 
 
-def rounded(adversarial: Tensor, inputs: Tensor, request: Request) -> Tensor:
+def rounded(adversarial: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
     """The adversarial images as uint8, within eps of 8-bit `inputs`.
 
     To the nearest level; where that leaves the ball, each pixel to the next level towards the input.
     """
-    ball = BALLS[request.norm]
-    levels, start = adversarial.double() * 255, (inputs.double() * 255).round()
+    levels, start = precise(adversarial) * 255, (precise(inputs) * 255).round()
     nearest = levels.round()
     towards = torch.where(levels > start, (levels + 1e-6).floor(), (levels - 1e-6).ceil())
-    if request.eps is not None:
-        outside = ball.norm((nearest - start) / 255) > request.eps * (1 + BUDGET_SLACK)
-        nearest = torch.where(outside.view(-1, 1, 1, 1), towards, nearest)
+    outside = ball.norm((nearest - start) / 255) > ball.eps * (1 + BUDGET_SLACK)
+    nearest = torch.where(per_example(outside, nearest), towards, nearest)
     return nearest.clamp(0, 255).to(torch.uint8)
 
 
-@torch.no_grad()
-def _succeeds(model: nn.Module, x: Tensor, y: Tensor, targeted: bool) -> tuple[Tensor, Tensor]:
-    predictions = logits_of(model, x).argmax(1)
-    return (predictions == y) == targeted, predictions
-
-
 def _sample(
-    sample: Sample, image: np.ndarray, file_format: str, attack: Attack, request: Request, facts: dict
+    sample: Sample, image: np.ndarray, file_format: str, attack: Planned, seed: int, facts: dict[str, Any]
 ) -> Sample:
     provenance = {
         "original_label": sample.label,
         **sample.provenance(),
-        "attack": attack.name,
-        "adv": request.norm,
-        "eps": request.eps,
-        "targeted": request.targeted,
-        "seed": request.seed,
+        **{name: value for name, value in attack.to_json().items() if name in ("attack", "adv", "eps")},
+        "targeted": attack.targeted,
+        "seed": seed,
         **facts,
     }
     if file_format == "png8":

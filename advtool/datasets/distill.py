@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from advtool.attacks.ball import BALLS
+from advtool.attacks.ball import L2
 from advtool.datasets.representation import relative_distance
 from advtool.errors import AdvtoolError
 
@@ -43,7 +43,7 @@ def distill(
     AdvtoolError
         if the representation is not finite
     """
-    ball = BALLS["l2"]
+    ball = L2()
     with torch.no_grad():
         wanted = represent(inputs)
         first = relative_distance(represent(starts), wanted)

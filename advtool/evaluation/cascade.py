@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS
 from advtool.attacks.guard import logits_of, untouched
-from advtool.attacks.registry import Attack, Request
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.device import Settings
 from advtool.evaluation.evaluate import Progress, risk
 from advtool.evaluation.statistics import accuracy
+from advtool.registry import Planned
 
 CHUNK = 1000
 
@@ -46,8 +45,7 @@ class Outcome:
 def evaluate_ensemble(
     model: nn.Module,
     images: Images,
-    attacks: Sequence[Attack],
-    request: Request,
+    attacks: Sequence[Planned],
     settings: Settings,
     progress: Progress = lambda count: None,
     known: Callable[[str, float], Outcome | None] = lambda key, eps: None,
@@ -70,15 +68,15 @@ def evaluate_ensemble(
     with untouched(model):
         for x, y, ids in in_order(images, CHUNK, settings.device):
             keys = images.keys[len(outcomes) : len(outcomes) + len(x)]
-            settled = [known(key, request.eps) for key in keys]
+            settled = [known(key, attacks[0].ball.eps) for key in keys]
             fresh = [index for index, outcome in enumerate(settled) if outcome is None]
-            found = _settle(model, x, y, ids, keys, fresh, attacks, request, settings, tallies)
+            found = _settle(model, x, y, ids, keys, fresh, attacks, settings, tallies)
             sink(found)
             for index, outcome in zip(fresh, found, strict=True):
                 settled[index] = outcome
             outcomes += settled
             progress(len(x))
-    return _entry(outcomes, attacks, request, tallies), outcomes
+    return _entry(outcomes, attacks, tallies), outcomes
 
 
 @dataclass
@@ -87,7 +85,7 @@ class _Tally:
     seconds: float = 0.0
 
 
-def _settle(model, x, y, ids, keys, fresh, attacks, request, settings, tallies) -> list[Outcome]:
+def _settle(model, x, y, ids, keys, fresh, attacks, settings, tallies) -> list[Outcome]:
     """Run the attacks on the samples of a chunk that are not settled yet."""
     where = torch.tensor(fresh, dtype=torch.long, device=x.device)
     x, y, ids = x[where], y[where], ids[where]
@@ -101,41 +99,43 @@ def _settle(model, x, y, ids, keys, fresh, attacks, request, settings, tallies) 
         for part in torch.tensor(standing, dtype=torch.long, device=x.device).split(settings.batch_size):
             if not len(part):
                 continue
-            fallen, norms = _attack(model, x[part], y[part], ids[part], attack, request)
+            fallen, norms = _attack(model, x[part], y[part], ids[part], attack, settings)
             for index, fell, norm in zip(part.tolist(), fallen.tolist(), norms.tolist(), strict=True):
                 if fell:
                     broken_by[index], distances[index] = attack.name, norm
         tallies[attack.name].seconds += time.perf_counter() - started
     rows = zip(fresh, y.tolist(), predictions.tolist(), broken_by, distances, strict=True)
-    return [Outcome(keys[i], label, request.eps, guess, name, distance) for i, label, guess, name, distance in rows]
+    return [
+        Outcome(keys[i], label, attacks[0].ball.eps, guess, name, distance) for i, label, guess, name, distance in rows
+    ]
 
 
-def _attack(model, x: Tensor, y: Tensor, ids: Tensor, attack: Attack, request: Request) -> tuple[Tensor, Tensor]:
+def _attack(model, x: Tensor, y: Tensor, ids: Tensor, attack: Planned, settings: Settings) -> tuple[Tensor, Tensor]:
     """(whether each example fell, norm of its perturbation)."""
-    seeded = Request(**{**asdict(request), "seed": keyed.derive(request.seed, "evaluation")})
-    adversarial = attack(model, x, y, seeded, ids)
+    adversarial = attack(model, x, y, ids=ids, seed=keyed.derive(settings.seed, "evaluation"), amp=settings.amp)
     with torch.no_grad():
         fallen = logits_of(model, adversarial).argmax(1) != y
-    return fallen, BALLS[request.norm].norm(adversarial - x)
+    return fallen, attack.ball.norm(adversarial - x)
 
 
-def _entry(outcomes: list[Outcome], attacks: Sequence[Attack], request: Request, tallies: dict[str, _Tally]) -> dict:
+def _entry(outcomes: list[Outcome], attacks: Sequence[Planned], tallies: dict[str, _Tally]) -> dict:
     n = len(outcomes)
     clean = sum(outcome.broken_by != "clean" for outcome in outcomes)
     robust = sum(outcome.broken_by is None for outcome in outcomes)
     breakdown = []
     for attack in attacks:
-        broken = sum(outcome.broken_by == attack.name for outcome in outcomes)
-        tally = tallies[attack.name]
+        name = attack.name
+        broken = sum(outcome.broken_by == name for outcome in outcomes)
+        tally = tallies[name]
         breakdown.append(
-            {"attack": attack.name, "attacked": tally.attacked, "broken": broken, "seconds": round(tally.seconds, 3)}
+            {"attack": name, "attacked": tally.attacked, "broken": broken, "seconds": round(tally.seconds, 3)}
         )
     return {
-        "adv": request.norm,
-        "eps": request.eps,
+        "adv": attacks[0].ball.name,
+        "eps": attacks[0].ball.eps,
         "attack": ",".join(attack.name for attack in attacks),
-        "steps": request.steps or max(attack.steps for attack in attacks),
-        "restarts": request.restarts,
+        "steps": max(attack.options.get("steps", 1) for attack in attacks),
+        "restarts": max(attack.options.get("restarts", 1) for attack in attacks),
         **accuracy(robust, n),
         "risk": risk(clean, robust, n),
         "breakdown": breakdown,

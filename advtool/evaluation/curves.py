@@ -6,12 +6,13 @@ Figure 8 of Ilyas et al. 2019.
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
-from advtool.attacks.ball import BALLS
+from advtool import keyed, registry
+from advtool.attacks.ball import Ball
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.pgd import ascend
 from advtool.attacks.success import Strongest
@@ -21,7 +22,7 @@ from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.evaluation.evaluate import Progress, risk
 from advtool.evaluation.statistics import accuracy
-from advtool.threat import Threat
+from advtool.registry import Planned
 
 SEARCHED = (0.25, 0.5, 1.0, 2.0, 4.0)
 SEARCH_IMAGES = 200
@@ -31,8 +32,7 @@ PLATEAU = 0.01
 def steps_curve(
     model: nn.Module,
     images: Images,
-    norm: str,
-    eps: float,
+    ball: Ball,
     steps: Sequence[int],
     settings: Settings,
     step_size: float | None = None,
@@ -52,11 +52,11 @@ def steps_curve(
     """
     steps = sorted(set(steps))
     if step_size is not None and not search:
-        threat = Threat.evaluation(norm, eps, steps[-1], step_size, random_start)
+        threat = _pgd(ball, steps[-1], step_size, random_start)
         return _entries(_survivors(model, images, threat, steps, settings, progress), threat, steps, images, None)
     entries = []
     for count in steps:
-        threat = Threat.evaluation(norm, eps, count, step_size, random_start)
+        threat = _pgd(ball, count, step_size, random_start)
         if search:
             threat = search_step_size(model, images, threat, settings)
         survivors = _survivors(model, images, threat, [count], settings, progress)
@@ -64,11 +64,11 @@ def steps_curve(
     return entries
 
 
-def search_step_size(model: nn.Module, images: Images, threat: Threat, settings: Settings) -> Threat:
-    """The threat with the step size, out of 1/4 to 4 times its own, that leaves fewest of 200 images standing."""
+def search_step_size(model: nn.Module, images: Images, threat: Planned, settings: Settings) -> Planned:
+    """The attack with the step size, out of 1/4 to 4 times its own, that leaves fewest of 200 images standing."""
     part = subset(images, SEARCH_IMAGES, settings.seed)
-    candidates = [replace(threat, step_size=factor * threat.step_size) for factor in SEARCHED]
-    left = [_survivors(model, part, c, [c.steps], settings, lambda count: None)[-1] for c in candidates]
+    candidates = [_with(threat, step_size=factor * threat.options["step_size"]) for factor in SEARCHED]
+    left = [_survivors(model, part, c, [c.options["steps"]], settings, lambda count: None)[-1] for c in candidates]
     return candidates[min(range(len(candidates)), key=lambda index: (left[index], abs(index - len(left) // 2)))]
 
 
@@ -80,7 +80,7 @@ def plateau(entries: Sequence[dict]) -> dict:
 
 
 def _survivors(
-    model: nn.Module, images: Images, threat: Threat, steps: Sequence[int], settings: Settings, progress: Progress
+    model: nn.Module, images: Images, threat: Planned, steps: Sequence[int], settings: Settings, progress: Progress
 ) -> list[int]:
     """Number of images that clean and after 0 and each of these numbers of steps are classified correctly."""
     totals = [0] * (len(steps) + 1)
@@ -92,12 +92,12 @@ def _survivors(
     return totals
 
 
-def _read_at(model, x: Tensor, y: Tensor, ids: Tensor, threat: Threat, steps: Sequence[int], seed: int) -> list[int]:
+def _read_at(model, x: Tensor, y: Tensor, ids: Tensor, threat: Planned, steps: Sequence[int], seed: int) -> list[int]:
     with torch.no_grad():
         standing = logits_of(model, x).argmax(1) == y
     z = x
-    if threat.random_start and threat.eps > 0:
-        delta = BALLS[threat.norm].random(x, threat.eps, ids, keyed.derive(seed, "evaluation"))
+    if threat.options["random_start"] and threat.ball.eps > 0:
+        delta = threat.ball.random(x, ids, keyed.derive(seed, "evaluation"))
         z = (x + delta).clamp(0, 1)
     counts = []
     for before, after in itertools.pairwise((0, *steps)):
@@ -105,21 +105,22 @@ def _read_at(model, x: Tensor, y: Tensor, ids: Tensor, threat: Threat, steps: Se
         x, y, z = x[standing], y[standing], z[standing]
         strongest = Strongest(x)
         if len(x):
-            z = ascend(model, x, y, z, replace(threat, steps=after - before), strongest=strongest)
+            step_size = threat.options["step_size"]
+            z = ascend(model, x, y, z, threat.ball, steps=after - before, step_size=step_size, strongest=strongest)
         standing = ~strongest.success
     return [*counts, int(standing.sum())]
 
 
-def _entries(survivors: list[int], threat: Threat, steps: Sequence[int], images: Images, searched) -> list[dict]:
+def _entries(survivors: list[int], threat: Planned, steps: Sequence[int], images: Images, searched) -> list[dict]:
     clean, n = survivors[0], len(images)
     return [
         {
-            "adv": threat.norm,
-            "eps": threat.eps,
+            "adv": threat.ball.name,
+            "eps": threat.ball.eps,
             "attack": "pgd",
             "steps": count,
-            "step_size": threat.step_size,
-            "random_start": threat.random_start,
+            "step_size": threat.options["step_size"],
+            "random_start": threat.options["random_start"],
             "restarts": 1,
             **accuracy(left, n),
             "risk": risk(clean, left, n),
@@ -127,3 +128,11 @@ def _entries(survivors: list[int], threat: Threat, steps: Sequence[int], images:
         }
         for count, left in zip(steps, survivors[1:], strict=True)
     ]
+
+
+def _pgd(ball: Ball, steps: int, step_size: float | None, random_start: bool | None) -> Planned:
+    return registry.get("pgd").plan(ball, {"steps": steps, "step_size": step_size, "random_start": random_start})
+
+
+def _with(attack: Planned, **options: Any) -> Planned:
+    return replace(attack, options={**attack.options, **options})

@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks import pgd
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import predictions_of, untouched
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.device import Settings
 from advtool.evaluation.statistics import accuracy
-from advtool.threat import Threat
+from advtool.registry import Planned
 
 Progress = Callable[[int], None]
 
@@ -20,39 +19,35 @@ Progress = Callable[[int], None]
 def evaluate(
     model: nn.Module,
     images: Images,
-    threats: Sequence[Threat],
+    attacks: Sequence[Planned],
     settings: Settings,
     progress: Progress = lambda count: None,
     lam: float = 1.0,
 ) -> dict:
-    """Clean accuracy, and robust accuracy under each threat.
+    """Clean accuracy, and robust accuracy under each attack.
 
-    An image counts as robust if it is classified correctly clean and on the strongest iterate of PGD. Decisions
+    An image counts as robust if it is classified correctly clean and on the what the attack returns. Decisions
     are made in float32.
 
     Parameters
     ----------
-    progress : called with the number of images done, once for the clean pass and once a threat
+    progress : called with the number of images done, once for the clean pass and once for each attack
     lam : weight of the adversarial risk in the joint risk
 
     Returns
     -------
-    ``{"clean": …, "adversarial": [… one a threat]}`` as in the report of ``advtool eval --json``
+    ``{"clean": …, "adversarial": [… one for each attack]}`` as in the report of ``advtool eval --json``
     """
     clean = correct_clean(model, images, settings, progress)
     n = len(images)
     entries = []
-    for threat in threats:
-        robust = clean & correct_attacked(model, images, threat, settings, progress)
+    for attack in attacks:
+        robust = clean & correct_attacked(model, images, attack, settings, progress)
+        described = attack.to_json()
         entries.append(
             {
-                "adv": threat.norm,
-                "eps": threat.eps,
-                "attack": "pgd",
-                "steps": threat.steps,
-                "step_size": threat.step_size,
-                "random_start": threat.random_start,
-                "restarts": threat.restarts,
+                **{name: described[name] for name in ("adv", "eps", "attack", "steps")},
+                **{name: described[name] for name in ("step_size", "random_start", "restarts")},
                 **accuracy(int(robust.sum()), n),
                 "risk": risk(int(clean.sum()), int(robust.sum()), n, lam),
             }
@@ -77,18 +72,18 @@ def risk(clean: int, robust: int, n: int, lam: float = 1.0) -> dict:
 def correct_clean(model: nn.Module, images: Images, settings: Settings, progress: Progress) -> Tensor:
     """Whether each image is classified correctly: bool, N, on the CPU."""
     with untouched(model):
-        return _over_batches(images, settings, progress, lambda x, y, ids: _correct(model, x, y))
+        return _over_batches(images, settings, progress, lambda x, y, ids: predictions_of(model, x) == y)
 
 
 def correct_attacked(
-    model: nn.Module, images: Images, threat: Threat, settings: Settings, progress: Progress
+    model: nn.Module, images: Images, attack: Planned, settings: Settings, progress: Progress
 ) -> Tensor:
-    """Whether each image is still classified correctly on PGD's strongest iterate: bool, N, on the CPU."""
+    """Whether each image is still classified correctly after an attack: bool, N, on the CPU."""
     seed = keyed.derive(settings.seed, "evaluation")
 
     def survives(x: Tensor, y: Tensor, ids: Tensor) -> Tensor:
-        adversarial = pgd(model, x, y, threat, ids=ids, seed=seed, amp=settings.amp)
-        return _correct(model, adversarial, y)
+        adversarial = attack(model, x, y, ids=ids, seed=seed, amp=settings.amp)
+        return predictions_of(model, adversarial) == y
 
     with untouched(model):
         return _over_batches(images, settings, progress, survives)
@@ -100,8 +95,3 @@ def _over_batches(images: Images, settings: Settings, progress: Progress, decide
         parts.append(decide(x, y, ids).cpu())
         progress(len(x))
     return torch.cat(parts)
-
-
-@torch.no_grad()
-def _correct(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return logits_of(model, x).argmax(1) == y

@@ -4,24 +4,22 @@ After Athalye et al. 2018 (https://arxiv.org/abs/1802.00420) and Carlini et al. 
 (https://arxiv.org/abs/1902.06705). Each check is a function that returns a sentence, or None.
 """
 
-import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
-from advtool.attacks import pgd
-from advtool.attacks.fgsm import fgsm
+from advtool import keyed, registry
+from advtool.attacks.ball import Ball
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import cross_entropy
-from advtool.attacks.registry import Attack
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.evaluation.statistics import wilson
-from advtool.threat import Threat
+from advtool.registry import Attack
 
 IMAGES = 100
 VANISHING = 0.05
@@ -124,20 +122,20 @@ def _about_attacks(
 ) -> Iterator[tuple[str, str | None]]:
     yield "black-box", _black_box_wins(entries, attacks)
     hardest = max(entries, key=lambda entry: entry["eps"])
-    norm, eps = hardest["adv"], hardest["eps"]
-    if eps == 0:
+    ball = registry.ball(hardest["adv"], hardest["eps"])
+    if ball.eps == 0:
         return
     seed = keyed.derive(settings.seed, "flags")
 
-    def standing(threat: Threat) -> float:
-        return _accuracy(model, pgd(model, x, y, threat, ids=ids, seed=seed), y)
+    def standing(attack: str, ball: Ball = ball, **asked: Any) -> float:
+        planned = registry.get(attack).plan(ball, asked)
+        return _accuracy(model, planned(model, x, y, ids=ids, seed=seed), y)
 
-    usual = standing(Threat.evaluation(norm, eps))
-    single = _accuracy(model, fgsm(model, x, y, norm, eps), y)
-    longer = standing(Threat.evaluation(norm, eps, steps=200))
-    restarted = standing(Threat.evaluation(norm, eps, random_start=True, restarts=3))
-    everything = 1.0 if norm == "linf" else math.sqrt(x[0].numel())
-    unbounded = standing(Threat.evaluation(norm, everything))
+    usual = standing("pgd")
+    single = standing("fgsm")
+    longer = standing("pgd", steps=200)
+    restarted = standing("pgd", random_start=True, restarts=3)
+    unbounded = standing("pgd", ball.with_eps(ball.diameter(tuple(x.shape[1:]))))
     yield (
         "single-step",
         (

@@ -1,23 +1,21 @@
 """Risk relative to a base classifier (Suggala et al. 2019, definitions 1 to 3)."""
 
-import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks import pgd
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import predictions_of, untouched
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.device import Settings
 from advtool.evaluation.evaluate import Progress
-from advtool.threat import Threat
+from advtool.registry import Planned
 
 
 def relative_risk(
     model: nn.Module,
     base: nn.Module,
     images: Images,
-    threat: Threat,
+    attack: Planned,
     lam: float,
     settings: Settings,
     progress: Progress = lambda count: None,
@@ -32,16 +30,18 @@ def relative_risk(
     seed = keyed.derive(settings.seed, "evaluation")
     with untouched(model), untouched(base):
         for x, y, ids in in_order(images, settings.batch_size, settings.device):
-            answer = _predict(base, x)
-            clean = _predict(model, x)
+            answer = predictions_of(base, x)
+            clean = predictions_of(model, x)
 
             def kept(z: Tensor, answer: Tensor = answer) -> Tensor:
-                return _predict(base, z) == answer
+                return predictions_of(base, z) == answer
 
-            adversarial = pgd(model, x, answer, threat, allowed=kept, ids=ids, seed=seed, amp=settings.amp)
+            adversarial = attack(model, x, answer, allowed=kept, ids=ids, seed=seed, amp=settings.amp)
             wrong += int((clean != y).sum())
             disagreeing += int((clean != answer).sum())
-            fooled += int(((clean != answer) | ((_predict(model, adversarial) != answer) & kept(adversarial))).sum())
+            fooled += int(
+                ((clean != answer) | ((predictions_of(model, adversarial) != answer) & kept(adversarial))).sum()
+            )
             progress(len(x))
     n = len(images)
     classification, adversarial_risk = wrong / n, (fooled - disagreeing) / n
@@ -50,8 +50,3 @@ def relative_risk(
         "adversarial": adversarial_risk,
         "joint": classification + lam * adversarial_risk,
     }
-
-
-@torch.no_grad()
-def _predict(model: nn.Module, x: Tensor) -> Tensor:
-    return logits_of(model, x).argmax(1)

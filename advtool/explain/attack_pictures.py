@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from advtool import keyed
-from advtool.attacks.ball import BALLS
+from advtool import keyed, registry
 from advtool.cli import console
 from advtool.data.arrays import Images
 from advtool.device import Settings
@@ -179,8 +178,9 @@ def _attacked(row: Row, images: Images, goal: Goal, settings: Settings, advance)
 
     def compute(x, y, ids):
         options = {"targeted": goal.targeted, "steps": goal.steps, "step_size": goal.step_size}
-        adversarial = large_eps(row.model, x, y, goal.norm, goal.eps, **options)
-        return adversarial, BALLS[goal.norm].norm(adversarial - x)
+        ball = registry.ball(goal.norm, goal.eps)
+        adversarial = large_eps(row.model, x, y, ball, **options)
+        return adversarial, ball.norm(adversarial - x)
 
     with blaming(row.file):
         adversarial, distance = batchwise(replace(images, labels=goal.labels), settings, advance, compute)

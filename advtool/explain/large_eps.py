@@ -1,22 +1,26 @@
 """Adversarial pictures far beyond the radius of training (Tsipras et al. 2018, figures 3, 6 and 7)."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks import pgd
+from advtool.attacks.ball import Ball
 from advtool.attacks.guard import logits_of, untouched
-from advtool.threat import Threat
+from advtool.errors import UsageError
 
 STEPS = 40
+_UP_TO = {"linf": ((28, 0.3), (64, 32 / 255), (math.inf, 0.25))}
+_UP_TO |= {"l2": ((16, 1.5), (28, 4.0), (64, 1200 / 255), (math.inf, 40.0))}
 
 
 def default_eps(norm: str, shape: tuple[int, int, int]) -> float:
     """By image size, those of Tsipras et al. 2018 (table 3) for MNIST, CIFAR-10 and ImageNet; less for 8×8 digits."""
-    side = max(shape[1:])
-    if norm == "linf":
-        return 0.3 if side <= 28 else 32 / 255 if side <= 64 else 0.25
-    return 1.5 if side <= 16 else 4.0 if side <= 28 else 1200 / 255 if side <= 64 else 40.0
+    if norm not in _UP_TO:
+        raise UsageError(f"there is no default for {norm}", parameter="eps")
+    return next(eps for largest, eps in _UP_TO[norm] if max(shape[1:]) <= largest)
 
 
 def random_targets(labels: Tensor, ids: Tensor, classes: int, seed: int = 0) -> Tensor:
@@ -29,8 +33,7 @@ def large_eps(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
-    norm: str,
-    eps: float,
+    ball: Ball,
     *,
     targeted: bool = True,
     steps: int = STEPS,
@@ -43,8 +46,17 @@ def large_eps(
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; targets, or the true classes if not `targeted`
     """
-    threat = Threat.evaluation(norm, eps, steps, step_size, random_start=False)
-    return pgd(model, inputs, labels, threat, targeted=targeted, keep="last")
+    return pgd(
+        model,
+        inputs,
+        labels,
+        ball,
+        targeted=targeted,
+        steps=steps,
+        step_size=step_size,
+        random_start=False,
+        keep="last",
+    )
 
 
 @torch.no_grad()

@@ -1,15 +1,14 @@
 """The guard of training on one step against catastrophic overfitting (Wong et al. 2020, section 5.3)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from advtool import keyed
-from advtool.attacks import pgd
-from advtool.attacks.guard import logits_of, untouched
+from advtool import keyed, registry
+from advtool.attacks.guard import predictions_of, untouched
 from advtool.models.classifier import Classifier
-from advtool.threat import Threat
 from advtool.training.config import TrainConfig
 
 STEPS = 10
@@ -25,8 +24,8 @@ class Guard:
     """
 
     def __init__(self, config: TrainConfig):
-        threat = config.threat
-        self._threat = Threat.evaluation(threat.norm, threat.eps, STEPS)
+        assert config.threat is not None
+        self._attack = registry.get("pgd").plan(config.threat.ball, {"steps": STEPS})
         self._config = config
         self._images: list[tuple[Tensor, Tensor, Tensor]] = []
 
@@ -37,17 +36,17 @@ class Guard:
         if sum(len(labels) for _, labels, _ in self._images) < IMAGES:
             self._images.append((x, y, ids))
 
-    def check(self, model: Classifier, history: Sequence[dict]) -> dict:
+    def check(self, model: Classifier, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """``{"pgd_accuracy": …}`` for the epoch's record, with ``"collapsed": True`` if it fell too far."""
         x, y, ids = (torch.cat(parts) for parts in zip(*self._images, strict=True))
         amp, seed = self._config.amp, keyed.derive(self._config.seed, "guard", len(history))
-        attacked = pgd(model, x, y, self._threat, ids=ids, seed=seed, amp=amp)
-        with untouched(model), torch.no_grad():
-            accuracy = float((logits_of(model, attacked).argmax(1) == y).double().mean())
+        attacked = self._attack(model, x, y, ids=ids, seed=seed, amp=amp)
+        with untouched(model):
+            accuracy = int((predictions_of(model, attacked) == y).sum()) / len(y)
         fell = accuracy < max((record["pgd_accuracy"] for record in history), default=0) - TOLERATED
         return {"pgd_accuracy": accuracy, **({"collapsed": True} if fell else {})}
 
 
-def misled(record: dict) -> bool:
+def misled(record: dict[str, Any]) -> bool:
     """Whether after this epoch the model withstood its one step by more than 20 points better than PGD."""
-    return "pgd_accuracy" in record and record["adversarial_accuracy"] - record["pgd_accuracy"] > TOLERATED
+    return "pgd_accuracy" in record and bool(record["adversarial_accuracy"] - record["pgd_accuracy"] > TOLERATED)

@@ -241,9 +241,8 @@ class TrainingRun:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
         settings = self._settings()
         result = evaluate(self.model, images, [], settings, progress)
-        threat = self.config.threat
-        if threat:
-            strong = Threat.evaluation(threat.norm, threat.eps, random_start=threat.random_start)
+        strong = selection.final_adversary(self.config)
+        if strong:
             attacked = subset(images, limit or len(images), self.config.seed)
             result["adversarial"] = evaluate(self.model, attacked, [strong], settings, progress)["adversarial"]
         return {"data": {"source": images.name, "split": images.split, "n": len(images)}, **result}

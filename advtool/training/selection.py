@@ -2,28 +2,36 @@
 
 from collections.abc import Sequence
 
+from advtool import registry
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.evaluation.evaluate import evaluate
 from advtool.models.classifier import Classifier
-from advtool.threat import Threat
+from advtool.registry import Planned
 from advtool.training.config import TrainConfig
 
 VALIDATION_STEPS = 10
 
 
-def adversary(config: TrainConfig) -> Threat | None:
+def adversary(config: TrainConfig) -> Planned | None:
     """What validation attacks with: PGD of 10 steps at the radius trained for."""
     threat = config.threat
     if not (threat and config.attacks):
         return None
-    return Threat.evaluation(threat.norm, threat.eps, VALIDATION_STEPS, random_start=threat.random_start)
+    asked = {"steps": VALIDATION_STEPS, "random_start": threat.random_start}
+    return registry.get("pgd").plan(threat.ball, asked)
+
+
+def final_adversary(config: TrainConfig) -> Planned | None:
+    """What the final test attacks with: PGD as in evaluation, at the radius trained for."""
+    threat = config.threat
+    return registry.get("pgd").plan(threat.ball, {"random_start": threat.random_start}) if threat else None
 
 
 def validate(model: Classifier, images: Images, config: TrainConfig, settings: Settings) -> dict:
     """``{"validation": {"clean_accuracy": …, "adversarial_accuracy": …}}``, the latter only with an adversary."""
-    threat = adversary(config)
-    report = evaluate(model, images, [threat] if threat else [], settings)
+    attack = adversary(config)
+    report = evaluate(model, images, [attack] if attack else [], settings)
     found = {"clean_accuracy": report["clean"]["accuracy"]}
     for entry in report["adversarial"]:
         found["adversarial_accuracy"] = entry["accuracy"]
@@ -56,8 +64,9 @@ def explain(history: Sequence[dict], config: TrainConfig) -> dict | None:
         return None
     found = {"epoch": history[index]["epoch"], "of": config.epochs}
     if config.select == "best":
-        threat = adversary(config)
-        what = f"accuracy against {threat.norm} {threat.eps:.4g}, PGD-{threat.steps}," if threat else "accuracy"
+        attack, what = adversary(config), "accuracy"
+        if attack:
+            what = f"accuracy against {attack.ball.name} {attack.ball.eps:.4g}, PGD-{attack.options['steps']},"
         return {**found, "by": f"best {what} in validation", "accuracy": score(history[index])}
     if history[-1].get("collapsed"):
         return {**found, "by": f"last before catastrophic overfitting in epoch {history[-1]['epoch']}"}

@@ -17,20 +17,20 @@ from attack_problems import (
 from torch import nn
 
 from advtool import keyed
-from advtool.attacks import Threat, apgd, apgd_t, fgsm, pgd, square
-from advtool.attacks.ball import BALLS
+from advtool.attacks import L2, Linf, apgd, apgd_t, fgsm, pgd, square
 from advtool.attacks.losses import cross_entropy, dlr, log_odds, margin
-from advtool.errors import AdvtoolError
+from advtool.errors import AdvtoolError, UsageError
+from advtool.registry import ball
 
 NORMS = ["l2", "linf"]
 LOSSES = ["ce", "dlr", "margin"]
 REFERENCE_NORM = {"l2": "L2", "linf": "Linf"}
 
 
-def attack(name, model, x, y, norm, eps, **settings):
+def attack(name, model, x, y, ball, **settings):
     if name == "t":
-        return apgd_t(model, x, y, norm, eps, **settings)
-    return apgd(model, x, y, norm, eps, loss=name, **settings)
+        return apgd_t(model, x, y, ball, **settings)
+    return apgd(model, x, y, ball, loss=name, **settings)
 
 
 ATTACKS = [*LOSSES, "t"]
@@ -52,7 +52,7 @@ def test_robust_accuracy_of_a_linear_model_is_exact(norm, dim, n, scale, name):
     model[1].bias.data *= scale
     eps = float(distances[norm].quantile(0.5)) * 1.0005
     clear = (distances[norm] / eps - 1).abs() > 1e-3
-    survives = survivors(model, attack(name, model, x, y, norm, eps, steps=30), y)
+    survives = survivors(model, attack(name, model, x, y, ball(norm, eps), steps=30), y)
     assert torch.equal(survives[clear], (distances[norm] > eps)[clear])
 
 
@@ -65,9 +65,9 @@ def test_runs_from_the_same_start_are_torchattacks_runs(norm, loss, trained, mon
     x, y = x[right], y[right]
     assert len(x) >= 300
     eps, steps = {"l2": 0.5, "linf": 0.08}[norm], 40
-    ours = apgd(model, x, y, norm, eps, steps=steps, loss=loss, early_stop=False, seed=3)
+    ours = apgd(model, x, y, ball(norm, eps), steps=steps, loss=loss, early_stop=False, seed=3)
 
-    start = BALLS[norm].random(x, eps, torch.arange(len(x)), keyed.derive(3, "run", 0))
+    start = ball(norm, eps).random(x, torch.arange(len(x)), keyed.derive(3, "run", 0))
     monkeypatch.setattr(torch, "randn", lambda *_, **__: start.clone())
     monkeypatch.setattr(torch, "rand", lambda *_, **__: (start / eps + 1) / 2)
     reference = torchattacks.APGD(model, norm=REFERENCE_NORM[norm], eps=eps, steps=steps, loss=loss)
@@ -91,7 +91,7 @@ def test_targeted_runs_are_as_strong_as_torchattacks(norm, trained):
     model, x, y = trained
     eps = {"l2": 0.5, "linf": 0.08}[norm]
     reference = torchattacks.APGDT(model, norm=REFERENCE_NORM[norm], eps=eps, steps=40, n_classes=10)(x, y)
-    ours = apgd_t(model, x, y, norm, eps, steps=40)
+    ours = apgd_t(model, x, y, ball(norm, eps), steps=40)
     assert int(survivors(model, ours, y).sum()) <= int(survivors(model, reference, y).sum()) + 0.003 * len(x)
 
 
@@ -99,9 +99,9 @@ def test_targeted_runs_are_as_strong_as_torchattacks(norm, trained):
 def test_it_is_not_weaker_than_pgd_of_as_many_steps(norm, trained):
     model, x, y = trained
     eps = {"l2": 0.5, "linf": 0.08}[norm]
-    plain = survivors(model, pgd(model, x, y, Threat.evaluation(norm, eps, steps=100)), y)
+    plain = survivors(model, pgd(model, x, y, ball(norm, eps), steps=100), y)
     for name in ("ce", "t"):
-        survives = survivors(model, attack(name, model, x, y, norm, eps, steps=100), y)
+        survives = survivors(model, attack(name, model, x, y, ball(norm, eps), steps=100), y)
         assert int(survives.sum()) <= int(plain.sum()) + 0.003 * len(x)
 
 
@@ -111,8 +111,8 @@ def test_stopping_early_changes_work_but_not_success(norm, loss, trained):
     model, x, y = trained
     eps = {"l2": 0.5, "linf": 0.08}[norm]
     eager, patient = Counted(model), Counted(model)
-    stopped = apgd(eager, x, y, norm, eps, steps=20, restarts=2, loss=loss)
-    went_on = apgd(patient, x, y, norm, eps, steps=20, restarts=2, loss=loss, early_stop=False)
+    stopped = apgd(eager, x, y, ball(norm, eps), steps=20, restarts=2, loss=loss)
+    went_on = apgd(patient, x, y, ball(norm, eps), steps=20, restarts=2, loss=loss, early_stop=False)
     assert (survivors(model, stopped, y) == survivors(model, went_on, y)).float().mean() > 0.99
     assert patient.images == len(x) * (1 + 2 * 21)
     assert eager.images < 0.8 * patient.images
@@ -122,7 +122,7 @@ def test_stopping_early_changes_work_but_not_success(norm, loss, trained):
 
 def test_more_restarts_are_not_weaker(trained):
     model, x, y = trained
-    once, twice = (survivors(model, apgd(model, x, y, "l2", 0.5, steps=10, restarts=r), y) for r in (1, 3))
+    once, twice = (survivors(model, apgd(model, x, y, L2(0.5), steps=10, restarts=r), y) for r in (1, 3))
     assert (once | ~twice).all() and int(twice.sum()) <= int(once.sum())
 
 
@@ -131,7 +131,7 @@ def test_the_strongest_iterate_is_returned(trained):
     with torch.no_grad():
         for name in ATTACKS:
             loss = {"ce": log_odds, "dlr": dlr}.get(name, margin)
-            adversarial = attack(name, model, x, y, "l2", 0.3, steps=10)
+            adversarial = attack(name, model, x, y, L2(0.3), steps=10)
             robust = survivors(model, adversarial, y)
             assert (loss(model(adversarial), y) >= loss(model(x), y) - 1e-6)[robust].all()
             assert (adversarial != x).flatten(1).any(1)[robust].all()
@@ -142,10 +142,10 @@ def test_the_strongest_iterate_is_returned(trained):
 def test_targeted_attacks_reach_their_target_as_often_as_pgd(trained):
     model, x, y = trained
     targets = (y + 1) % 10
-    plain = pgd(model, x, targets, Threat.evaluation("l2", 1.0, steps=40), targeted=True)
+    plain = pgd(model, x, targets, L2(1.0), steps=40, targeted=True, keep="best")
     reached = {"pgd": survivors(model, plain, targets).float().mean()}
     for loss in ("ce", "margin"):
-        found = apgd(model, x, targets, "l2", 1.0, steps=40, loss=loss, targeted=True)
+        found = apgd(model, x, targets, L2(1.0), steps=40, loss=loss, targeted=True)
         reached[loss] = survivors(model, found, targets).float().mean()
     assert 0.3 < reached["pgd"] < 0.95
     assert min(reached.values()) >= reached["pgd"] - 0.003
@@ -153,12 +153,10 @@ def test_targeted_attacks_reach_their_target_as_often_as_pgd(trained):
 
 def test_apgd_t_tries_the_likeliest_classes_first(trained):
     model, x, y = trained
-    counts = [
-        int(survivors(model, apgd_t(model, x, y, "l2", 0.5, steps=10, target_classes=t), y).sum()) for t in (1, 9)
-    ]
+    counts = [int(survivors(model, apgd_t(model, x, y, L2(0.5), steps=10, target_classes=t), y).sum()) for t in (1, 9)]
     assert counts[1] < counts[0] < 300
-    more = apgd_t(model, x[:5], y[:5], "l2", 0.5, steps=3, target_classes=50)
-    assert torch.equal(more, apgd_t(model, x[:5], y[:5], "l2", 0.5, steps=3))
+    more = apgd_t(model, x[:5], y[:5], L2(0.5), steps=3, target_classes=50)
+    assert torch.equal(more, apgd_t(model, x[:5], y[:5], L2(0.5), steps=3))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -170,7 +168,7 @@ def test_results_stay_in_the_ball_and_the_model_as_it_was(norm, eps, name):
     model, (x, y) = Curved().train(), batch()
     model.body[0].weight.requires_grad_(False)
     before = snapshot(model)
-    check_contained(attack(name, model, x, y, norm, eps, steps=5, restarts=2), x, norm, eps)
+    check_contained(attack(name, model, x, y, ball(norm, eps), steps=5, restarts=2), x, norm, eps)
     assert snapshot(model) == before
 
 
@@ -179,13 +177,15 @@ def test_results_stay_in_the_ball_and_the_model_as_it_was(norm, eps, name):
 def test_results_do_not_depend_on_the_batch(norm, name):
     model, (x, y), ids = Curved(), batch(20), torch.arange(100, 120)
     eps = {"l2": 0.3, "linf": 0.03}[norm]
-    whole = attack(name, model, x, y, norm, eps, steps=10, restarts=2, ids=ids, seed=4)
+    whole = attack(name, model, x, y, ball(norm, eps), steps=10, restarts=2, ids=ids, seed=4)
     parts = [
-        attack(name, model, x[i : i + 3], y[i : i + 3], norm, eps, steps=10, restarts=2, ids=ids[i : i + 3], seed=4)
+        attack(
+            name, model, x[i : i + 3], y[i : i + 3], ball(norm, eps), steps=10, restarts=2, ids=ids[i : i + 3], seed=4
+        )
         for i in range(0, 20, 3)
     ]
     assert torch.allclose(whole, torch.cat(parts), atol=1e-4)
-    assert not torch.allclose(whole, attack(name, model, x, y, norm, eps, steps=1, ids=ids, seed=5), atol=1e-4)
+    assert not torch.allclose(whole, attack(name, model, x, y, ball(norm, eps), steps=1, ids=ids, seed=5), atol=1e-4)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -194,12 +194,12 @@ def test_flat_models_constant_images_and_no_budget(norm, name):
     x, y = torch.full((3, 1, 8, 8), 0.5), torch.tensor([0, 1, 2])
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     nn.init.zeros_(flat[1].weight)
-    check_contained(attack(name, flat, x, y, norm, 0.5, steps=5), x, norm, 0.5)
+    check_contained(attack(name, flat, x, y, ball(norm, 0.5), steps=5), x, norm, 0.5)
     for model in (flat, Curved()):
-        assert torch.equal(attack(name, model, x, y, norm, 0.0, steps=5), x)
-        check_contained(attack(name, model, x, y, norm, 0.5, steps=0), x, norm, 0.5)
-        check_contained(attack(name, model, 0 * x, y, norm, 0.5, steps=5), 0 * x, norm, 0.5)
-        assert attack(name, model, x[:0], y[:0], norm, 0.5, steps=2).shape == (0, 1, 8, 8)
+        assert torch.equal(attack(name, model, x, y, ball(norm, 0.0), steps=5), x)
+        check_contained(attack(name, model, x, y, ball(norm, 0.5), steps=0), x, norm, 0.5)
+        check_contained(attack(name, model, 0 * x, y, ball(norm, 0.5), steps=5), 0 * x, norm, 0.5)
+        assert attack(name, model, x[:0], y[:0], ball(norm, 0.5), steps=2).shape == (0, 1, 8, 8)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -210,11 +210,11 @@ def test_few_classes(name, classes):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
     y = model(x).argmax(1)
-    adversarial = attack(name, model, x, y, "l2", 4.0, steps=10)
+    adversarial = attack(name, model, x, y, L2(4.0), steps=10)
     check_contained(adversarial, x, "l2", 4.0)
     assert bool(survivors(model, adversarial, y).any()) == (classes == 1)
     assert classes > 1 or torch.equal(adversarial, x)
-    check_contained(attack(name, model, x[:1], y[:1], "linf", 0.1, steps=3), x[:1], "linf", 0.1)
+    check_contained(attack(name, model, x[:1], y[:1], Linf(0.1), steps=3), x[:1], "linf", 0.1)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -223,7 +223,7 @@ def test_a_sure_model_is_attacked_as_well_as_an_unsure_one(loss, trained):
     sure = nn.Sequential(model, _Scale(1e4))
     # The cross-entropy of a model that is sure is its margin.
     pairs = [(model, "margin" if loss == "ce" else loss), (sure, loss)]
-    counts = [int(survivors(m, apgd(m, x, y, "l2", 0.5, steps=20, loss=name), y).sum()) for m, name in pairs]
+    counts = [int(survivors(m, apgd(m, x, y, L2(0.5), steps=20, loss=name), y).sum()) for m, name in pairs]
     assert abs(counts[0] - counts[1]) <= 1
 
 
@@ -235,7 +235,7 @@ def test_success_is_decided_in_float32(norm, name):
     y = torch.zeros(len(x), dtype=torch.long)
     eps = float(distance.quantile(0.5)) * 1.0005
     clear = (distance / eps - 1).abs() > 1e-3
-    survives = survivors(net, attack(name, Overconfident(net), x, y, norm, eps, steps=30, amp=True), y)
+    survives = survivors(net, attack(name, Overconfident(net), x, y, ball(norm, eps), steps=30, amp=True), y)
     assert torch.equal(survives[clear], (distance > eps)[clear])
 
 
@@ -243,15 +243,15 @@ def test_inputs_may_require_gradients():
     model, (x, y) = Curved(), batch()
     leaf = x.clone().requires_grad_(True)
     for attacked in (apgd, apgd_t, fgsm, square):
-        settings = {apgd: {"steps": 5}, apgd_t: {"steps": 5}, square: {"queries": 5}}.get(attacked, {})
-        found = attacked(model, leaf, y, "l2", 0.5, **settings)
+        settings = {apgd: {"steps": 5}, apgd_t: {"steps": 5}, square: {"steps": 5}}.get(attacked, {})
+        found = attacked(model, leaf, y, L2(0.5), **settings)
         assert not found.requires_grad and leaf.grad is None
-        assert torch.equal(found, attacked(model, x, y, "l2", 0.5, **settings))
+        assert torch.equal(found, attacked(model, x, y, L2(0.5), **settings))
 
 
 def test_double_precision():
     model, (x, y) = Curved().double(), batch()
-    check_contained(apgd(model, x.double(), y, "l2", 0.5, steps=5), x.double(), "l2", 0.5)
+    check_contained(apgd(model, x.double(), y, L2(0.5), steps=5), x.double(), "l2", 0.5)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -259,15 +259,15 @@ def test_logits_that_are_no_numbers_are_an_error(name):
     model, (x, y) = Curved().train(), batch()
     model.body[5].bias.data.fill_(float("nan"))
     with pytest.raises(AdvtoolError, match="not finite"):
-        attack(name, model, x, y, "linf", 0.1, steps=3)
+        attack(name, model, x, y, Linf(0.1), steps=3)
     assert model.training and all(p.requires_grad for p in model.parameters())
 
 
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(ValueError, match="ce, dlr, margin"):
-        apgd(Curved(), *batch(), "l2", 0.5, loss="cw")
-    with pytest.raises(ValueError, match="apgd_t"):
-        apgd(Curved(), *batch(), "l2", 0.5, loss="dlr", targeted=True)
+    with pytest.raises(UsageError, match="unknown loss"):
+        apgd(Curved(), *batch(), L2(0.5), loss="cw")
+    with pytest.raises(UsageError, match="apgd-t"):
+        apgd(Curved(), *batch(), L2(0.5), loss="dlr", targeted=True)
 
 
 class _Scale(nn.Module):

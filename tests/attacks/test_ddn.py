@@ -6,7 +6,7 @@ import torch
 from minimal_problems import digits, edge, linear, quadratic
 from torch import nn
 
-from advtool.attacks import ddn
+from advtool.attacks import L2, ddn
 
 
 def distances_of(adversarial, x):
@@ -18,7 +18,7 @@ def distances_of(adversarial, x):
 @pytest.mark.parametrize("problem", ["linear", "inside", "outside"])
 def test_distances_are_minimal(problem, dim, n):
     model, x, y, distances = linear(n, dim) if problem == "linear" else quadratic(n, dim, problem == "inside")
-    found = ddn(model, x, y, steps=300, init_norm=0.1)
+    found = ddn(model, x, y, L2(), steps=300, init_norm=0.1)
     assert (model(found).argmax(1) != y).all()
     ratio = distances_of(found, x) / distances["l2"]
     assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.01
@@ -27,7 +27,7 @@ def test_distances_are_minimal(problem, dim, n):
 @pytest.mark.parametrize("dim", [10, 64])
 def test_distances_are_minimal_where_the_box_binds(dim):
     model, x, y, best = edge(dim, "l2")
-    ratio = distances_of(ddn(model, x, y, steps=500), x) / best
+    ratio = distances_of(ddn(model, x, y, L2(), steps=500), x) / best
     assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.01
 
 
@@ -36,7 +36,7 @@ def test_equals_foolbox():
     model, x, y = digits(100)
     peer = foolbox.attacks.DDNAttack(steps=100)
     theirs = peer.run(foolbox.PyTorchModel(model, (0, 1), device="cpu"), x, foolbox.criteria.Misclassification(y))
-    ours = ddn(model, x, y, steps=100)
+    ours = ddn(model, x, y, L2(), steps=100)
     both = (model(theirs).argmax(1) != y) & (model(ours).argmax(1) != y)
     assert both.float().mean() > 0.99
     ratio = distances_of(ours, x)[both].mean() / distances_of(theirs, x)[both].mean()
@@ -46,7 +46,7 @@ def test_equals_foolbox():
 def test_a_saturated_softmax_does_not_hide_the_gradient():
     model, x, y = digits(30)
     louder = nn.Sequential(model, Scale(1e4))
-    ratio = distances_of(ddn(louder, x, y), x).mean() / distances_of(ddn(model, x, y), x).mean()
+    ratio = distances_of(ddn(louder, x, y, L2()), x).mean() / distances_of(ddn(model, x, y, L2()), x).mean()
     assert float(ratio) == pytest.approx(1, abs=0.03)
 
 
@@ -73,5 +73,5 @@ def test_the_norm_follows_the_schedule_of_the_paper():
     with torch.no_grad():
         model[1].weight.copy_(torch.tensor([[-5.0], [5.0]]))
         model[1].bias.copy_(torch.tensor([1.5, -1.5]))
-    found = ddn(model, torch.full((1, 1, 1, 1), x), torch.tensor([0]), steps=steps, gamma=gamma, init_norm=0.4)
+    found = ddn(model, torch.full((1, 1, 1, 1), x), torch.tensor([0]), L2(), steps=steps, gamma=gamma, init_norm=0.4)
     assert float(found) - x == pytest.approx(best, rel=1e-5)

@@ -8,9 +8,9 @@ import torch
 from attack_problems import Curved, batch, linear_problem
 from torch import nn
 
-from advtool.attacks import Threat, pgd
-from advtool.attacks.ball import BALLS
+from advtool.attacks import L2, Linf, pgd
 from advtool.errors import AdvtoolError
+from advtool.registry import ball
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -20,7 +20,7 @@ def test_robust_accuracy_of_a_linear_model_is_exact(norm, dim, n):
     model, x, y, distances = linear_problem(n, dim)
     for quantile in (0.2, 0.5, 0.8):
         eps = float(distances[norm].quantile(quantile)) * 1.0005
-        adversarial = pgd(model, x, y, Threat.evaluation(norm, eps, steps=20))
+        adversarial = pgd(model, x, y, ball(norm, eps), steps=20)
         survives = model(adversarial).argmax(1) == y
         clear = (distances[norm] / eps - 1).abs() > 1e-3
         assert torch.equal(survives[clear], (distances[norm] > eps)[clear])
@@ -53,8 +53,9 @@ def test_iterates_equal_a_numpy_reference(norm):
     model = nn.Sequential(nn.Flatten(), nn.Linear(30, 5)).double()
     model[1].weight.data, model[1].bias.data = torch.tensor(weight), torch.tensor(bias)
     eps, steps, size = {"l2": 0.7, "linf": 0.1}[norm], 9, {"l2": 0.2, "linf": 0.03}[norm]
-    threat = Threat(norm, eps, steps, size, random_start=False)
-    found = pgd(model, torch.tensor(x).view(40, 1, 5, 6), torch.tensor(y), threat, keep="last")
+    images = torch.tensor(x).view(40, 1, 5, 6)
+    options = {"steps": steps, "step_size": size, "random_start": False, "keep": "last"}
+    found = pgd(model, images, torch.tensor(y), ball(norm, eps), **options)
     np.testing.assert_allclose(
         found.view(40, 30).numpy(), numpy_pgd(weight, bias, x, y, norm, eps, steps, size), atol=1e-6
     )
@@ -68,11 +69,10 @@ def test_results_stay_in_the_ball_and_in_the_box(norm, eps, start):
         pytest.skip("no such threat")
     x, y = batch()
     for keep in ("best", "last"):
-        threat = Threat.evaluation(norm, eps, 5, random_start=start, restarts=2)
-        adversarial = pgd(Curved(), x, y, threat, keep=keep)
+        adversarial = pgd(Curved(), x, y, ball(norm, eps), steps=5, random_start=start, restarts=2, keep=keep)
         assert adversarial.dtype == x.dtype and not adversarial.requires_grad
         assert adversarial.min() >= 0 and adversarial.max() <= 1
-        assert BALLS[norm].norm(adversarial.double() - x.double()).max() <= eps * (1 + 1e-6)
+        assert ball(norm).norm(adversarial.double() - x.double()).max() <= eps * (1 + 1e-6)
 
 
 def test_the_model_is_left_exactly_as_found():
@@ -82,7 +82,7 @@ def test_the_model_is_left_exactly_as_found():
     model.body[0].weight.requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     flags = [m.training for m in model.modules()], [p.requires_grad for p in model.parameters()]
-    pgd(model, x, y, Threat.evaluation("l2", 0.5, 3))
+    pgd(model, x, y, L2(0.5), steps=3)
     assert ([m.training for m in model.modules()], [p.requires_grad for p in model.parameters()]) == flags
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
@@ -94,7 +94,7 @@ def test_the_model_is_left_as_found_even_after_an_error():
     with torch.no_grad():
         model.body[5].bias.fill_(float("nan"))
     with pytest.raises(AdvtoolError, match="not finite"):
-        pgd(model, x, y, Threat.evaluation("linf", 0.1, 3))
+        pgd(model, x, y, Linf(0.1), steps=3)
     assert model.training and all(p.requires_grad for p in model.parameters())
 
 
@@ -102,19 +102,18 @@ def test_the_model_is_left_as_found_even_after_an_error():
 def test_results_do_not_depend_on_the_batch(norm):
     x, y = batch(20)
     ids = torch.arange(100, 120)
-    threat = Threat.evaluation(norm, 0.3, 5, random_start=True, restarts=2)
+    options = {"ball": ball(norm, 0.3), "steps": 5, "random_start": True, "restarts": 2}
     model = Curved()
-    whole = pgd(model, x, y, threat, ids=ids, seed=4)
-    parts = [pgd(model, x[i : i + 3], y[i : i + 3], threat, ids=ids[i : i + 3], seed=4) for i in range(0, 20, 3)]
+    whole = pgd(model, x, y, ids=ids, seed=4, **options)
+    parts = [pgd(model, x[i : i + 3], y[i : i + 3], ids=ids[i : i + 3], seed=4, **options) for i in range(0, 20, 3)]
     assert torch.allclose(whole, torch.cat(parts), atol=1e-5)
-    assert not torch.allclose(whole, pgd(model, x, y, threat, ids=ids, seed=5), atol=1e-3)
+    assert not torch.allclose(whole, pgd(model, x, y, ids=ids, seed=5, **options), atol=1e-3)
 
 
 def test_best_is_never_weaker_than_last():
     x, y = batch(64)
     model, loss = Curved().eval(), nn.CrossEntropyLoss(reduction="none")
-    threat = Threat("l2", 1.0, 10, 1.5, random_start=False)
-    best, last = (pgd(model, x, y, threat, keep=keep) for keep in ("best", "last"))
+    best, last = (pgd(model, x, y, L2(1.0), steps=10, step_size=1.5, keep=keep) for keep in ("best", "last"))
     hits = [model(z).argmax(1) != y for z in (best, last)]
     assert (hits[0] | ~hits[1]).all()
     same = hits[0] == hits[1]
@@ -125,7 +124,7 @@ def test_targeted_attacks_approach_their_target():
     x, y = batch(64)
     model = Curved().eval()
     before = nn.functional.cross_entropy(model(x), y)
-    after = nn.functional.cross_entropy(model(pgd(model, x, y, Threat.evaluation("l2", 2, 10), targeted=True)), y)
+    after = nn.functional.cross_entropy(model(pgd(model, x, y, L2(2), steps=10, targeted=True)), y)
     assert after < before - 0.1
 
 
@@ -134,9 +133,9 @@ def test_zero_gradients_constant_images_and_radius_zero():
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     nn.init.zeros_(flat[1].weight)
     for norm in ("l2", "linf"):
-        assert torch.equal(pgd(flat, x, y, Threat.evaluation(norm, 0.5, 5, random_start=False)), x)
-        assert torch.equal(pgd(Curved(), x, y, Threat.evaluation(norm, 0.0, 5)), x)
-        assert torch.equal(pgd(Curved(), x, y, Threat.evaluation(norm, 0.5, 0, random_start=False)), x)
+        assert torch.equal(pgd(flat, x, y, ball(norm, 0.5), steps=5, random_start=False), x)
+        assert torch.equal(pgd(Curved(), x, y, ball(norm, 0.0), steps=5), x)
+        assert torch.equal(pgd(Curved(), x, y, ball(norm, 0.5), steps=0, random_start=False), x)
 
 
 def test_steps_have_length_one_even_where_the_gradient_almost_vanishes():
@@ -144,19 +143,19 @@ def test_steps_have_length_one_even_where_the_gradient_almost_vanishes():
     gradient[0] = 1e-30
     gradient[1, 0, 0, 0] = -1e-38
     gradient[2] = 1e30
-    assert BALLS["l2"].norm(BALLS["l2"].step(gradient)).tolist() == pytest.approx([1, 1, 1, 0])
-    assert BALLS["linf"].norm(BALLS["linf"].step(gradient)).tolist() == [1, 1, 1, 0]
+    assert L2().norm(L2().step(gradient)).tolist() == pytest.approx([1, 1, 1, 0])
+    assert Linf().norm(Linf().step(gradient)).tolist() == [1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("dim", [1, 3])
 def test_random_starts_are_uniform_in_the_ball(dim):
     like, ids = torch.zeros(20_000, 1, 1, dim), torch.arange(20_000)
-    l2 = BALLS["l2"].random(like, 2.0, ids, 0)
-    radius = BALLS["l2"].norm(l2) / 2
+    l2 = L2(2.0).random(like, ids, 0)
+    radius = L2().norm(l2) / 2
     assert radius.max() <= 1 + 1e-6
     assert float((radius**dim).mean()) == pytest.approx(0.5, abs=0.01)
     assert l2.mean(0).abs().max() < 0.03
-    linf = BALLS["linf"].random(like, 0.25, ids, 0)
+    linf = Linf(0.25).random(like, ids, 0)
     assert linf.abs().max() <= 0.25
     assert float(linf.std()) == pytest.approx(0.5 / math.sqrt(12), rel=0.02)
 
@@ -164,6 +163,5 @@ def test_random_starts_are_uniform_in_the_ball(dim):
 def test_successes_in_bfloat16_are_confirmed():
     x, y = batch(64)
     model = Curved().eval()
-    threat = Threat.evaluation("l2", 0.5, 20)
-    exact, fast = (model(pgd(model, x, y, threat, amp=amp)).argmax(1) == y for amp in (False, True))
+    exact, fast = (model(pgd(model, x, y, L2(0.5), steps=20, amp=amp)).argmax(1) == y for amp in (False, True))
     assert abs(int(exact.sum()) - int(fast.sum())) <= 2

@@ -7,16 +7,15 @@ import torch
 from minimal_problems import Curved, digits, linear
 from torch import nn
 
-from advtool.attacks import cw, ddn, fab
-from advtool.attacks.ball import BALLS
+from advtool.attacks import L2, Linf, cw, ddn, fab
 from advtool.attacks.smallest import Smallest
 from advtool.errors import AdvtoolError
 
 ATTACKS = {
-    "cw": functools.partial(cw, steps=100, binary_search_steps=4, learning_rate=0.1, initial_const=1.0),
-    "ddn": functools.partial(ddn, steps=40),
-    "fab-l2": functools.partial(fab, norm="l2", steps=15, restarts=2),
-    "fab-linf": functools.partial(fab, norm="linf", steps=15, restarts=2),
+    "cw": functools.partial(cw, ball=L2(), steps=100, binary_search_steps=4, learning_rate=0.1, initial_const=1.0),
+    "ddn": functools.partial(ddn, ball=L2(), steps=40),
+    "fab-l2": functools.partial(fab, ball=L2(), steps=15, restarts=2),
+    "fab-linf": functools.partial(fab, ball=Linf(), steps=15, restarts=2),
 }
 attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 
@@ -143,9 +142,9 @@ def test_saturated_and_tiny_logits(attack, scale):
         fab: {},
     }
     found = attack(model, x, y, **settings[attack.func])
-    norm = attack.keywords.get("norm", "l2")
+    ball = attack.keywords["ball"]
     assert (model(found).argmax(1) != y).all()
-    assert (BALLS[norm].norm(found - x) / distances[norm]).max() < {ddn: 1.01, cw: 1.01, fab: 1.002}[attack.func]
+    assert (ball.norm(found - x) / distances[ball.name]).max() < {ddn: 1.01, cw: 1.01, fab: 1.002}[attack.func]
 
 
 @attacks
@@ -176,7 +175,7 @@ def test_with_bfloat16_success_still_means_success_in_float32(attack):
 
 def test_a_larger_distance_or_a_lower_margin_is_not_kept():
     model, x, y = nn.Flatten(), torch.tensor([[0.9, 0.1]]).view(1, 1, 1, 2), torch.tensor([0])
-    smallest = Smallest(model, x, y, BALLS["l2"].norm)
+    smallest = Smallest(model, x, y, L2())
     rows = smallest.beyond(0)
     seen = []
     for first, second in [(0.8, 0.1), (0.85, 0.1), (0.2, 0.6), (0.0, 1.0), (0.5, 0.1), (0.4, 0.5)]:

@@ -156,7 +156,7 @@ def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
         (["attack"], "--eps"),
         (["attack", "--adv", "none"], "norm"),
         (["attack", "--adv", "linf", "--eps", "8"], "8/255"),
-        (["attack", "--attack", "cw", "--adv", "linf", "--eps", "0.1"], "only for --adv l2"),
+        (["attack", "--attack", "cw", "--adv", "linf", "--eps", "0.1"], "only for l2"),
         (["attack", "--attack", "apgd-t", "--eps", "1", "--targeted"], "targeted"),
         (["attack", "--eps", "1", "--format", "jpeg"], "png8"),
         (["eval", "--adv", "l2", "--eps", "1", "--attack", "autoatack"], "autoattack"),

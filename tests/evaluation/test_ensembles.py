@@ -5,18 +5,18 @@ import pytest
 import torch
 from torch import nn
 
-from advtool.attacks.registry import AUTOATTACK, Request, ensemble, get
+from advtool.attacks import L2, Linf
 from advtool.data.arrays import Images, load
 from advtool.data.sources import resolve
 from advtool.device import Settings
-from advtool.errors import AdvtoolError, UsageError
+from advtool.errors import AdvtoolError
 from advtool.evaluation.cascade import evaluate_ensemble
 from advtool.evaluation.curves import plateau, search_step_size, steps_curve
 from advtool.evaluation.evaluate import evaluate
 from advtool.evaluation.per_sample import PerSampleFile
 from advtool.evaluation.relative import relative_risk
 from advtool.evaluation.transfer import targeted_success
-from advtool.threat import Threat
+from advtool.registry import ensemble, get, plans
 
 SETTINGS = Settings(torch.device("cpu"))
 
@@ -40,10 +40,10 @@ def images() -> Images:
 
 
 def test_an_ensemble_is_the_worst_case_of_its_members(images):
-    model, request = linear(), Request("l2", 0.3, steps=10)
-    entry, outcomes = evaluate_ensemble(model, images, ensemble("fgsm,pgd"), request, SETTINGS)
-    single, _ = evaluate_ensemble(model, images, ensemble("pgd"), request, SETTINGS)
-    alone = evaluate(model, images, [Threat.evaluation("l2", 0.3, 10)], SETTINGS)["adversarial"][0]
+    model, asked = linear(), {"steps": 10}
+    entry, outcomes = evaluate_ensemble(model, images, plans(ensemble("fgsm,pgd"), L2(0.3), asked), SETTINGS)
+    single, _ = evaluate_ensemble(model, images, plans(ensemble("pgd"), L2(0.3), asked), SETTINGS)
+    alone = evaluate(model, images, [get("pgd").plan(L2(0.3), asked)], SETTINGS)["adversarial"][0]
     assert single["correct"] == alone["correct"] and single["risk"] == alone["risk"]
     assert entry["correct"] <= single["correct"]
     assert [row["attack"] for row in entry["breakdown"]] == ["fgsm", "pgd"]
@@ -56,23 +56,11 @@ def test_an_ensemble_is_the_worst_case_of_its_members(images):
         assert outcome.distance is None or outcome.distance <= 0.3 * (1 + 1e-6)
 
 
-def test_autoattack_is_the_standard_ensemble():
-    assert tuple(attack.name for attack in ensemble("autoattack")) == AUTOATTACK
-    with pytest.raises(UsageError, match="pgd"):
-        get("pdg")
-    with pytest.raises(UsageError, match="only for --adv l2"):
-        get("cw").check(Request("linf", 0.1))
-    with pytest.raises(UsageError, match="targeted"):
-        get("apgd-t").check(Request("l2", 0.1, targeted=True))
-    with pytest.raises(UsageError, match="--eps"):
-        get("pgd").check(Request("l2", None))
-
-
 def test_records_of_samples_let_a_run_go_on(images, tmp_path):
-    model, attacks, request = linear(), ensemble("fgsm,pgd"), Request("l2", 0.3, steps=5)
+    model, attacks = linear(), plans(ensemble("fgsm,pgd"), L2(0.3), {"steps": 5})
     path, run = tmp_path / "samples.jsonl", {"model": "a"}
     record = PerSampleFile(path, run)
-    expected, outcomes = evaluate_ensemble(model, images, attacks, request, SETTINGS, sink=record.append)
+    expected, outcomes = evaluate_ensemble(model, images, attacks, SETTINGS, sink=record.append)
     whole = path.read_bytes()
     assert len(whole.splitlines()) == 101
     path.write_bytes(b"".join(whole.splitlines(keepends=True)[:41]) + b'{"key": "cut sh')
@@ -83,7 +71,7 @@ def test_records_of_samples_let_a_run_go_on(images, tmp_path):
         record.append(found)
 
     assert len(record) == 40
-    entry, again = evaluate_ensemble(model, images, attacks, request, SETTINGS, known=record.known, sink=sink)
+    entry, again = evaluate_ensemble(model, images, attacks, SETTINGS, known=record.known, sink=sink)
     assert len(seen) == 60 and [o.broken_by for o in again] == [o.broken_by for o in outcomes]
     assert entry["correct"] == expected["correct"]
     assert len(path.read_bytes().splitlines()) == 101
@@ -93,26 +81,26 @@ def test_records_of_samples_let_a_run_go_on(images, tmp_path):
 
 def test_a_curve_read_from_one_attack_equals_separate_attacks(images):
     model = linear()
-    curve = steps_curve(model, images, "l2", 0.3, [1, 3, 8], SETTINGS, step_size=0.08)
+    curve = steps_curve(model, images, L2(0.3), [1, 3, 8], SETTINGS, step_size=0.08)
     for entry in curve:
-        threat = Threat.evaluation("l2", 0.3, entry["steps"], 0.08)
+        threat = get("pgd").plan(L2(0.3), {"steps": entry["steps"], "step_size": 0.08})
         assert entry["correct"] == evaluate(model, images, [threat], SETTINGS)["adversarial"][0]["correct"]
     correct = [entry["correct"] for entry in curve]
     assert correct == sorted(correct, reverse=True) and correct[0] > correct[-1]
 
 
 def test_curves_without_a_step_size_restart_for_each_number_of_steps(images):
-    curve = steps_curve(linear(), images, "linf", 0.05, [2, 10], SETTINGS)
+    curve = steps_curve(linear(), images, Linf(0.05), [2, 10], SETTINGS)
     assert [entry["step_size"] for entry in curve] == pytest.approx([2.5 * 0.05 / 2, 2.5 * 0.05 / 10])
     for entry in curve:
-        threat = Threat.evaluation("linf", 0.05, entry["steps"])
+        threat = get("pgd").plan(Linf(0.05), {"steps": entry["steps"]})
         assert entry["correct"] == evaluate(linear(), images, [threat], SETTINGS)["adversarial"][0]["correct"]
 
 
 def test_the_searched_step_size_is_the_strongest(images):
-    model, threat = linear(), Threat("l2", 0.3, 5, 0.01, random_start=False)
+    model, threat = linear(), get("pgd").plan(L2(0.3), {"steps": 5, "step_size": 0.01})
     found = search_step_size(model, images, threat, SETTINGS)
-    assert found.step_size == pytest.approx(0.04)
+    assert found.options["step_size"] == pytest.approx(0.04)
 
 
 def test_plateaus():
@@ -122,7 +110,7 @@ def test_plateaus():
 
 
 def test_risk_relative_to_itself_is_zero_and_to_another_model_at_most_the_plain_one(images):
-    model, other, threat = linear(0), linear(2), Threat.evaluation("l2", 0.4, 10)
+    model, other, threat = linear(0), linear(2), get("pgd").plan(L2(0.4), {"steps": 10})
     itself = relative_risk(model, model, images, threat, 1.0, SETTINGS)
     assert itself["adversarial"] == 0 and itself["joint"] == itself["classification"] > 0
     relative = relative_risk(model, other, images, threat, 2.0, SETTINGS)
@@ -140,7 +128,7 @@ def test_risk_relative_to_a_constant_answer_counts_every_change():
     pixels = np.array([0.1, 0.3, 0.45, 0.7], np.float32).reshape(4, 1, 1, 1)
     head = load(resolve("digits", "test"), 4).head
     images = Images(pixels, np.array([0, 0, 1, 1]), list("abcd"), head, "x", None)
-    risk = relative_risk(model, base, images, Threat.evaluation("linf", 0.1, 10), 1.0, SETTINGS)
+    risk = relative_risk(model, base, images, get("pgd").plan(Linf(0.1), {"steps": 10}), 1.0, SETTINGS)
     assert risk["classification"] == 0.25  # only c: 0.45 is taken for class 0
     assert risk["adversarial"] == 0.25  # c crosses 1/2, d disagrees with the base from the start
 

@@ -4,13 +4,14 @@ import torch
 from scipy.stats import binomtest
 from torch import nn
 
-from advtool.attacks import Threat, pgd
+from advtool.attacks import L2, Linf, pgd
 from advtool.data.arrays import Images, load
 from advtool.data.sources import resolve
 from advtool.device import Settings
 from advtool.errors import AdvtoolError
 from advtool.evaluation.evaluate import evaluate, risk
 from advtool.evaluation.statistics import wilson
+from advtool.registry import get
 
 CPU = torch.device("cpu")
 
@@ -39,11 +40,11 @@ def model() -> nn.Module:
 
 
 def test_counts_are_those_counted_by_hand():
-    net, images, threat = model(), digits(), Threat.evaluation("l2", 0.3, 10)
+    net, images, threat = model(), digits(), get("pgd").plan(L2(0.3), {"steps": 10})
     report = evaluate(net, images, [threat], Settings(CPU, batch_size=32))
     x, y = torch.tensor(images.pixels).float() / 255, torch.tensor(images.labels)
     clean = net(x).argmax(1) == y
-    robust = clean & (net(pgd(net, x, y, threat)).argmax(1) == y)
+    robust = clean & (net(pgd(net, x, y, L2(0.3), steps=10)).argmax(1) == y)
     assert report["clean"]["correct"] == int(clean.sum())
     entry = report["adversarial"][0]
     assert entry["correct"] == int(robust.sum()) and entry["n"] == 90
@@ -59,7 +60,8 @@ def test_counts_are_those_counted_by_hand():
 
 def test_results_do_not_depend_on_the_batch_size():
     net, images = model(), digits()
-    threats = [Threat.evaluation("linf", 0.1, 5), Threat.evaluation("l2", 0.5, 5, random_start=True, restarts=2)]
+    options = {"steps": 5, "random_start": True, "restarts": 2}
+    threats = [get("pgd").plan(Linf(0.1), {"steps": 5}), get("pgd").plan(L2(0.5), options)]
     reports = [evaluate(net, images, threats, Settings(CPU, batch_size=size)) for size in (1, 7, 90)]
     assert reports[0] == reports[1] == reports[2]
 
@@ -69,7 +71,7 @@ def test_float_shards_and_images_give_the_same_report():
     as_float = Images(
         images.pixels.astype(np.float32) / np.float32(255), images.labels, images.keys, images.head, "f", None
     )
-    net, threat = model(), Threat.evaluation("l2", 0.3, 5)
+    net, threat = model(), get("pgd").plan(L2(0.3), {"steps": 5})
     assert evaluate(net, images, [threat], Settings(CPU)) == evaluate(net, as_float, [threat], Settings(CPU))
 
 

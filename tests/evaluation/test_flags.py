@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from advtool.attacks.registry import ensemble
+from advtool.attacks import L2
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
 from advtool.device import Settings
 from advtool.evaluation.evaluate import evaluate
 from advtool.evaluation.flags import red_flags
-from advtool.threat import Threat
+from advtool.registry import ensemble, get
 
 SETTINGS = Settings(torch.device("cpu"))
 
@@ -45,7 +45,7 @@ class Wrapped(nn.Module):
 
 
 def names(model, images, eps: float = 0.3) -> set[str]:
-    report = evaluate(model, images, [Threat.evaluation("l2", eps, 10)], SETTINGS)
+    report = evaluate(model, images, [get("pgd").plan(L2(eps), {"steps": 10})], SETTINGS)
     return {flag["name"] for flag in red_flags(model, images, report, (), SETTINGS)}
 
 

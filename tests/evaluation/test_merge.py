@@ -10,25 +10,25 @@ import torch
 from tests_support import environment
 
 from advtool import load as load_model
-from advtool.attacks.registry import Request, ensemble
+from advtool.attacks import L2
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
 from advtool.device import Settings
 from advtool.evaluation.cascade import evaluate_ensemble
 from advtool.evaluation.evaluate import evaluate
 from advtool.evaluation.merge import merged
-from advtool.threat import Threat
+from advtool.registry import ensemble, get, plans
 
 SETTINGS = Settings(torch.device("cpu"))
 
 
 def test_parts_merge_to_the_whole(checkpoint):
     model, images = load_model(checkpoint), load(resolve("digits", "test"), 61)
-    attacks = ensemble("fgsm,pgd")
+    attacks = plans(ensemble("fgsm,pgd"), L2(0.5), {"steps": 3})
 
     def evaluation(part) -> dict:
-        result = evaluate(model, part, [Threat.evaluation("l2", 0.3, 5)], SETTINGS)
-        entry, _ = evaluate_ensemble(model, part, attacks, Request("l2", 0.5, 3), SETTINGS)
+        result = evaluate(model, part, [get("pgd").plan(L2(0.3), {"steps": 5})], SETTINGS)
+        entry, _ = evaluate_ensemble(model, part, attacks, SETTINGS)
         for row in entry["breakdown"]:
             row["seconds"] = 0.0
         result["adversarial"].append(entry)

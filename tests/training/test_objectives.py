@@ -82,7 +82,9 @@ def test_trades_attack_raises_the_divergence_within_the_ball(norm):
 def test_mart_is_its_formula():
     net, settings = model(), config("mart", beta=2.0)
     this = batch(settings.threat)
-    attacked = pgd(net, this.x, this.y, this.threat, keep="last", ids=this.ids, seed=this.seed)
+    attacked = pgd(
+        net, this.x, this.y, this.threat.ball, **this.threat.options, keep="last", ids=this.ids, seed=this.seed
+    )
     total = 0.0
     for p, q, y in zip(probabilities(net, this.x), probabilities(net, attacked), this.y.tolist(), strict=True):
         rival = max(q[k] for k in range(CLASSES) if k != y)
@@ -103,7 +105,9 @@ def test_the_joint_objective_is_its_formula():
     net, cross_entropy = model(), nn.CrossEntropyLoss()
     settings = config(lam=2.5)
     this = batch(settings.threat)
-    attacked = pgd(net, this.x, this.y, this.threat, keep="last", ids=this.ids, seed=this.seed)
+    attacked = pgd(
+        net, this.x, this.y, this.threat.ball, **this.threat.options, keep="last", ids=this.ids, seed=this.seed
+    )
     adversarial, clean = cross_entropy(net(attacked), this.y), cross_entropy(net(this.x), this.y)
     for lam, expected in ((0, clean), (1, adversarial), (2.5, 2.5 * adversarial - 1.5 * clean)):
         outcome = objective(net, replace(settings, lam=lam)).outcome(this)
@@ -115,7 +119,9 @@ def test_only_correct_images_are_attacked():
     this = batch(settings.threat)
     right = net(this.x).argmax(1) == this.y
     assert 0 < right.sum() < 6
-    attacked = pgd(net, this.x, this.y, this.threat, keep="last", ids=this.ids, seed=this.seed)
+    attacked = pgd(
+        net, this.x, this.y, this.threat.ball, **this.threat.options, keep="last", ids=this.ids, seed=this.seed
+    )
     seen = torch.where(right.view(-1, 1, 1, 1), attacked, this.x)
     expected = nn.functional.cross_entropy(net(seen), this.y)
     outcome = objective(net, settings).outcome(this)
@@ -141,7 +147,9 @@ def test_fast_takes_one_step_of_five_quarters_eps_from_a_random_point():
     assert (threat.steps, threat.step_size, threat.random_start) == (1, pytest.approx(0.125), True)
     net, settings = model(), config("fast", threat=threat)
     this = replace(batch(threat), x=torch.full((6, *SHAPE), 0.5))
-    start = pgd(net, this.x, this.y, replace(threat, steps=0), keep="last", ids=this.ids, seed=this.seed)
+    start = pgd(
+        net, this.x, this.y, threat.ball, **replace(threat, steps=0).options, keep="last", ids=this.ids, seed=this.seed
+    )
     point = start.clone().requires_grad_()
     nn.functional.cross_entropy(net(point), this.y, reduction="sum").backward()
     delta = (start - 0.5 + 0.125 * point.grad.sign()).clamp(-0.1, 0.1)

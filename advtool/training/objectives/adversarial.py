@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtool.attacks import pgd
+from advtool.attacks.ball import per_example
 from advtool.training.objectives.base import Batch, Objective, Outcome, hits
 
 
@@ -16,9 +16,9 @@ class Adversarial(Objective):
     def outcome(self, batch: Batch) -> Outcome:
         config, x, y = self.config, batch.x, batch.y
         correct = self._correct(x, y)
-        attacked = pgd(self.model, x, y, batch.threat, keep="last", ids=batch.ids, seed=batch.seed, amp=config.amp)
-        if config.attack_correct_only:
-            attacked = torch.where(correct.view(-1, 1, 1, 1), attacked, x)
+        attacked = self.attacked(batch)
+        if config.attack_correct_only and correct is not None:
+            attacked = torch.where(per_example(correct, x), attacked, x)
         logits = self.logits(attacked)
         loss = self.cross_entropy(logits, y)
         if config.lam != 1:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from advtool.attacks import pgd
 from advtool.attacks.guard import untouched
 from advtool.models.classifier import Classifier
 from advtool.threat import Threat
@@ -21,6 +22,12 @@ class Batch:
     ids: Tensor
     seed: int
     threat: Threat | None = None
+
+    @property
+    def adversary(self) -> Threat:
+        """The adversary, of an objective that has one."""
+        assert self.threat is not None
+        return self.threat
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,21 @@ class Objective:
         """Which images are classified correctly in eval mode: bool, N."""
         with untouched(self.model):
             return self.logits(x).argmax(1) == y
+
+    def attacked(self, batch: Batch) -> Tensor:
+        """The last iterate of PGD by the adversary of this step."""
+        threat, amp = batch.adversary, self.config.amp
+        return pgd(
+            self.model,
+            batch.x,
+            batch.y,
+            threat.ball,
+            **threat.options,
+            keep="last",
+            ids=batch.ids,
+            seed=batch.seed,
+            amp=amp,
+        )
 
 
 def hits(logits: Tensor, y: Tensor) -> int:

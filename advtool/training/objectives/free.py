@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from advtool.attacks.ball import BALLS
 from advtool.models.classifier import Classifier
 from advtool.threat import Threat
 from advtool.training.config import TrainConfig
@@ -23,19 +22,20 @@ class Free(Objective):
         shape = (config.batch_size, *model.spec.shape)
         self._delta = torch.zeros(shape, device=parameter.device)
         self._used: Tensor | None = None
-        self._threat: Threat | None = None
+        self._adversary: Threat | None = None
 
     def outcome(self, batch: Batch) -> Outcome:
-        self._threat = batch.threat
+        self._adversary = batch.adversary
         self._used = self._delta[: len(batch.x)].clone().requires_grad_()
         logits = self.logits((batch.x + self._used).clamp(0, 1))
         return Outcome(self.cross_entropy(logits, batch.y), adversarial=hits(logits, batch.y))
 
     @torch.no_grad()
     def stepped(self) -> None:
-        ball, used, threat = BALLS[self._threat.norm], self._used, self._threat
-        moved = used + threat.step_size * ball.step(used.grad)
-        self._delta[: len(used)] = ball.project(moved, threat.eps)
+        used, threat = self._used, self._adversary
+        assert used is not None and used.grad is not None and threat is not None
+        moved = used + threat.step_size * threat.ball.step(used.grad)
+        self._delta[: len(used)] = threat.ball.project(moved)
 
     def state(self) -> dict[str, Tensor]:
         return {"delta": self._delta.clone()}

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from advtool.attacks import pgd
 from advtool.attacks.losses import cross_entropy, kl
 from advtool.training.objectives.base import Batch, Objective, Outcome, hits
 
@@ -14,7 +13,7 @@ class Mart(Objective):
     def outcome(self, batch: Batch) -> Outcome:
         x, y = batch.x, batch.y
         right = int(self.correct(x, y).sum())
-        attacked = pgd(self.model, x, y, batch.threat, keep="last", ids=batch.ids, seed=batch.seed, amp=self.config.amp)
+        attacked = self.attacked(batch)
         clean, adversarial = self.logits(x), self.logits(attacked)
         doubt = 1 - clean.softmax(1).gather(1, y[:, None])[:, 0]
         loss = boosted_cross_entropy(adversarial, y) + self.config.beta * kl(clean, adversarial) * doubt

@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from advtool import keyed
-from advtool.attacks.ball import BALLS, contain
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import kl
 from advtool.attacks.pgd import ascend
@@ -24,11 +23,21 @@ class Trades(Objective):
 
     def _attack(self, batch: Batch) -> tuple[Tensor, int]:
         """(x + δ, how many x are classified correctly in eval mode)."""
-        x, threat, amp = batch.x, batch.threat, self.config.amp
-        ball = BALLS[threat.norm]
+        x, threat, amp = batch.x, batch.adversary, self.config.amp
+        ball = threat.ball
         noise = keyed.normal(x.shape, batch.ids, keyed.derive(batch.seed, "start"))
-        start = (x + ball.project(START_DEVIATION * noise, threat.eps)).clamp(0, 1)
+        start = (x + ball.project(START_DEVIATION * noise)).clamp(0, 1)
         with untouched(self.model):
             clean = logits_of(self.model, x, amp).detach()
-            attacked = ascend(self.model, x, batch.y, start, threat, amp=amp, loss=lambda logits, y: kl(clean, logits))
-        return contain(ball, attacked, x, threat.eps), hits(clean, batch.y)
+            attacked = ascend(
+                self.model,
+                x,
+                batch.y,
+                start,
+                ball,
+                steps=threat.steps,
+                step_size=threat.step_size,
+                amp=amp,
+                loss=lambda logits, y: kl(clean, logits),
+            )
+        return ball.contain(attacked, x), hits(clean, batch.y)

@@ -1,0 +1,274 @@
+"""What there is by name: norms and attacks. A new one is one file, and one line here.
+
+Nothing is imported before it is used, so that help is fast.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from advtool.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from advtool.attacks.ball import Ball
+
+OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted")
+"""What can be asked of attacks; `base` is no option of theirs, but whether they can be held to a base classifier."""
+
+_UNASKED = {"restarts": 1, "targeted": False}
+"""Values that every attack can be asked for, since they say what it does without being asked."""
+
+
+def load(path: str) -> Any:
+    """What a path ``package.module:name`` stands for."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A norm that balls are in.
+
+    Attributes
+    ----------
+    ball : where its class is, a `Ball`
+    largest : radius beyond which a user must have meant another scale
+    example : of a radius, for help and errors
+    """
+
+    name: str
+    ball: str
+    largest: float = math.inf
+    example: str = "0.5"
+
+
+NORMS = {
+    norm.name: norm
+    for norm in (
+        Norm("l2", "advtool.attacks.ball:L2"),
+        Norm("linf", "advtool.attacks.ball:Linf", largest=1, example="8/255"),
+    )
+}
+
+
+def ball(name: str, eps: float = math.inf) -> Ball:
+    """The ball of that norm and radius.
+
+    Raises
+    ------
+    UsageError
+        if there is no such norm, or the radius is none
+    """
+    if name not in NORMS:
+        raise unknown("norm", name, NORMS, parameter="adv")
+    found: Ball = load(NORMS[name].ball)(eps)
+    return found
+
+
+def check_radius(name: str, eps: float) -> None:
+    """Refuse a radius that is on another scale than [0, 1]."""
+    if eps > NORMS[name].largest:
+        message = f"{name} eps is on the [0,1] pixel scale; did you mean {eps:g}/255?"
+        raise UsageError(message, parameter="eps", value=f"{eps:g}")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack that can be asked for by name.
+
+    Attributes
+    ----------
+    function : where it is; it takes (model, inputs, labels, ball) and keyword-only options
+    takes : those of its options that a user may choose, out of `OPTIONS`, and `base`
+    norms : those that it is made for; None for all
+    minimal : whether it looks for the smallest perturbation, and so needs no radius
+    gradients : whether it uses any
+    fixed : options that belong to the name
+    resolved : where there is a function of the ball and all options that fills in those that are None because they
+        depend on others, and refuses what does not go together
+    """
+
+    name: str
+    function: str
+    takes: frozenset[str]
+    norms: tuple[str, ...] | None = None
+    minimal: bool = False
+    gradients: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    resolved: str | None = None
+
+    def load(self) -> Callable[..., Tensor]:
+        """The function."""
+        function: Callable[..., Tensor] = load(self.function)
+        return function
+
+    def defaults(self) -> dict[str, Any]:
+        """The options it has, with the values of its signature or of its name; None where they depend on others."""
+        parameters = inspect.signature(self.load()).parameters
+        own = {name: parameters[name].default for name in OPTIONS if name in self.takes}
+        return {**own, **self.fixed}
+
+    def resolve(self, ball: Ball, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option that the attack will use, with its value.
+
+        Parameters
+        ----------
+        asked : options by name; None leaves one to the attack, any other value is used as it is
+
+        Raises
+        ------
+        UsageError
+            if the attack cannot do what is asked
+        """
+        if self.norms is not None and ball.name not in self.norms:
+            message = f"is only for {' or '.join(self.norms)}, not for {ball.name}"
+            raise UsageError(message, parameter="attack", value=self.name)
+        if not (self.minimal or ball.is_bounded):
+            raise UsageError(f"{self.name} needs a radius", parameter="eps")
+        for name, value in asked.items():
+            if value is not None and name not in self.takes and value != _UNASKED.get(name):
+                raise refusal(name, (self,))
+        options = self.defaults()
+        options |= {name: asked[name] for name in options if name in self.takes and asked.get(name) is not None}
+        if self.resolved:
+            options = load(self.resolved)(ball, {"targeted": False, **options})
+        return {name: options[name] for name in OPTIONS if name in self.takes or name in self.fixed}
+
+    def plan(self, ball: Ball, asked: Mapping[str, Any] | None = None) -> Planned:
+        """The attack with its ball and all of its options; raises what `resolve` does."""
+        return Planned(self, ball, self.resolve(ball, asked or {}))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An attack with nothing left to choose: call it with a model, inputs and labels.
+
+    Attributes
+    ----------
+    options : every one of `OPTIONS` that the attack uses, with its value
+    """
+
+    attack: Attack
+    ball: Ball
+    options: Mapping[str, Any]
+
+    def __call__(
+        self,
+        model: nn.Module,
+        inputs: Tensor,
+        labels: Tensor,
+        *,
+        ids: Tensor | None = None,
+        seed: int = 0,
+        amp: bool = False,
+        allowed: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """Adversarial inputs; `allowed` is for attacks that take a base classifier."""
+        more = {} if allowed is None else {"allowed": allowed}
+        return self.attack.load()(model, inputs, labels, self.ball, **self.options, **more, ids=ids, seed=seed, amp=amp)
+
+    @property
+    def name(self) -> str:
+        """Of the attack."""
+        return self.attack.name
+
+    @property
+    def targeted(self) -> bool:
+        """Whether labels are targets."""
+        return bool(self.options.get("targeted", False))
+
+    def to_json(self) -> dict[str, Any]:
+        """All that was chosen or follows from it; null for what the attack does not take."""
+        where = {"adv": self.ball.name, "eps": self.ball.eps if self.ball.is_bounded else None}
+        return {"attack": self.name, **where, **dict.fromkeys(OPTIONS), **self.options}
+
+
+def get(name: str) -> Attack:
+    """The attack of that name.
+
+    Raises
+    ------
+    UsageError
+        if there is none
+    """
+    if name not in ATTACKS:
+        raise unknown("attack", name, (*ATTACKS, "autoattack"), parameter="attack")
+    return ATTACKS[name]
+
+
+def ensemble(names: str) -> tuple[Attack, ...]:
+    """The attacks of a comma-separated list; ``autoattack`` stands for the four of the standard ensemble.
+
+    Raises
+    ------
+    UsageError
+        if there is no attack of one of the names, or one is listed twice
+    """
+    listed = [part for name in names.split(",") for part in (AUTOATTACK if name == "autoattack" else (name,))]
+    for name in listed:
+        if listed.count(name) > 1:
+            raise UsageError(f"{name} is listed twice", parameter="attack", value=names)
+    return tuple(get(name) for name in listed)
+
+
+def plans(attacks: Iterable[Attack], ball: Ball, asked: Mapping[str, Any]) -> tuple[Planned, ...]:
+    """Several attacks in the same ball, each with those of the options asked for that it takes.
+
+    Raises
+    ------
+    UsageError
+        if none of them takes one of the options, or one cannot do what is asked
+    """
+    attacks = tuple(attacks)
+    for name, value in asked.items():
+        if value is not None and value != _UNASKED.get(name) and not any(name in attack.takes for attack in attacks):
+            raise refusal(name, attacks)
+    own = ({name: value for name, value in asked.items() if name in attack.takes} for attack in attacks)
+    return tuple(attack.plan(ball, options) for attack, options in zip(attacks, own, strict=True))
+
+
+def refusal(option: str, attacks: Iterable[Attack]) -> UsageError:
+    """The error for an option that none of these attacks takes."""
+    names = ", ".join(attack.name for attack in attacks)
+    takers = ", ".join(attack.name for attack in ATTACKS.values() if option in attack.takes)
+    return UsageError(f"{names} has no such option" + (f"; {takers} do" if takers else ""), parameter=option)
+
+
+def _takes(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+_APGD = "advtool.attacks.apgd:apgd"
+_SEARCHES = _takes("steps", "restarts", "targeted")
+
+ATTACKS = {
+    attack.name: attack
+    for attack in (
+        Attack("fgsm", "advtool.attacks.fgsm:fgsm", _takes("random_start", "targeted")),
+        Attack(
+            "pgd",
+            "advtool.attacks.pgd:pgd",
+            _takes("steps", "step_size", "random_start", "restarts", "keep", "targeted", "base"),
+            resolved="advtool.attacks.pgd:resolved",
+        ),
+        Attack("apgd", _APGD, _SEARCHES | {"loss"}, resolved="advtool.attacks.apgd:resolved"),
+        Attack("apgd-ce", _APGD, _SEARCHES, fixed={"loss": "ce"}),
+        Attack("apgd-dlr", _APGD, _takes("steps", "restarts"), fixed={"loss": "dlr", "targeted": False}),
+        Attack("apgd-t", "advtool.attacks.apgd:apgd_t", _takes("steps", "restarts")),
+        Attack("cw", "advtool.attacks.cw:cw", _takes("steps", "targeted"), norms=("l2",), minimal=True),
+        Attack("ddn", "advtool.attacks.ddn:ddn", _takes("steps", "targeted"), norms=("l2",), minimal=True),
+        Attack("fab", "advtool.attacks.fab:fab", _SEARCHES, minimal=True),
+        Attack("fab-t", "advtool.attacks.fab:fab", _SEARCHES, minimal=True),
+        Attack("square", "advtool.attacks.square:square", _SEARCHES, norms=("l2", "linf"), gradients=False),
+    )
+}
+
+AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
+"""The standard ensemble of Croce and Hein 2020 (https://arxiv.org/abs/2003.01690), in its order."""
