@@ -14,10 +14,10 @@ import time
 import torch
 
 import advtool
-from advtool import registry
-from advtool.attacks import Threat, apgd, apgd_t, cw, ddn, fab, pgd, square
+from advtool.attacks import L2, apgd, apgd_t, cw, ddn, fab, pgd, square
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
+from advtool.registry import ball
 
 
 def torchattacks_rows(model, x, y, norm, eps, queries):
@@ -33,17 +33,17 @@ def torchattacks_rows(model, x, y, norm, eps, queries):
         else torchattacks.PGD(model, eps=eps, alpha=step, steps=50, random_start=False)
     )
     options = {"norm": peer_norm, "eps": eps, "n_restarts": 1, "seed": 0}
-    threat = Threat.evaluation(norm, eps, random_start=False)
-    yield "pgd 50", lambda: pgd(model, x, y, threat), lambda: their_pgd(x, y)
+    within = ball(norm, eps)
+    yield "pgd 50", lambda: pgd(model, x, y, within, random_start=False), lambda: their_pgd(x, y)
     for loss in ("ce", "dlr"):
         theirs = torchattacks.APGD(model, steps=100, loss=loss, **options)
-        yield f"apgd-{loss} 100", lambda loss=loss: apgd(model, x, y, norm, eps, loss=loss), lambda t=theirs: t(x, y)
+        yield f"apgd-{loss} 100", lambda loss=loss: apgd(model, x, y, within, loss=loss), lambda t=theirs: t(x, y)
     theirs = torchattacks.APGDT(model, steps=100, n_classes=classes, **options)
-    yield "apgd-t 100", lambda: apgd_t(model, x, y, norm, eps), lambda: theirs(x, y)
+    yield "apgd-t 100", lambda: apgd_t(model, x, y, within), lambda: theirs(x, y)
     fabt = torchattacks.FAB(model, steps=100, multi_targeted=True, n_classes=classes, **options)
-    yield "fab-t 100", lambda: fab(model, x, y, norm, eps=eps, stop_at_eps=True), lambda: fabt(x, y)
+    yield "fab-t 100", lambda: fab(model, x, y, within), lambda: fabt(x, y)
     blind = torchattacks.Square(model, n_queries=queries, **options)
-    yield f"square {queries}", lambda: square(model, x, y, norm, eps, queries=queries), lambda: blind(x, y)
+    yield f"square {queries}", lambda: square(model, x, y, within, steps=queries), lambda: blind(x, y)
 
 
 def foolbox_rows(model, x, y, cw_steps):
@@ -53,14 +53,14 @@ def foolbox_rows(model, x, y, cw_steps):
     wrapped = foolbox.PyTorchModel(model, bounds=(0, 1))
     their_ddn = foolbox.attacks.DDNAttack(steps=100)
     their_cw = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=9, steps=cw_steps, stepsize=0.01)
-    yield "ddn 100", lambda: ddn(model, x, y, steps=100), lambda: their_ddn(wrapped, x, y, epsilons=None)[1]
+    yield "ddn 100", lambda: ddn(model, x, y, L2(), steps=100), lambda: their_ddn(wrapped, x, y, epsilons=None)[1]
     ours = {"steps": cw_steps, "binary_search_steps": 9, "learning_rate": 0.01}
-    yield f"cw 9×{cw_steps}", lambda: cw(model, x, y, **ours), lambda: their_cw(wrapped, x, y, epsilons=None)[1]
+    yield f"cw 9×{cw_steps}", lambda: cw(model, x, y, L2(), **ours), lambda: their_cw(wrapped, x, y, epsilons=None)[1]
 
 
 def n_standing(model, x, y, z, norm, eps) -> int:
     """Images that are classified correctly, clean and on `z`; what is outside the ball does not count."""
-    outside = registry.ball(norm).norm(z - x) > eps * (1 + 1e-4)
+    outside = ball(norm).norm(z - x) > eps * (1 + 1e-4)
     return int(((model(x).argmax(1) == y) & (outside | (model(z).argmax(1) == y))).sum())
 
 

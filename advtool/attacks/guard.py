@@ -26,7 +26,7 @@ def attack(
     Parameters
     ----------
     minimal : it looks for the smallest perturbation, so that the ball needs no radius. Where there is one, a
-        perturbation that is larger is shortened to it, and so is no success
+        perturbation that is larger is shortened to it
     only : the ball that it is made for
     """
 

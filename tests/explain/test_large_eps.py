@@ -6,6 +6,7 @@ import torch
 
 from advtool.explain.interpolate import first_change, interpolate
 from advtool.explain.large_eps import default_eps, large_eps, predict, random_targets
+from advtool.registry import ball
 
 
 def test_random_targets_are_other_classes_each_as_likely_and_keyed():
@@ -26,13 +27,13 @@ def test_large_eps_reaches_the_target_within_the_ball(norm, eps):
     model, (x, y) = problems.digits_model(), problems.digits()
     x, y = x[:30], y[:30]
     targets = (y + 3) % 10
-    found = large_eps(model, x, targets, norm, eps)
+    found = large_eps(model, x, targets, ball(norm, eps))
     problems.check_contained(found, x, norm, eps)
     predictions, confidence = predict(model, found)
     assert (predictions == targets).float().mean() > 0.9
     with torch.no_grad():
         assert torch.allclose(confidence, model(found).softmax(1).amax(1))
-    away = large_eps(model, x, y, norm, eps, targeted=False)
+    away = large_eps(model, x, y, ball(norm, eps), targeted=False)
     assert problems.survivors(model, away, y).float().mean() < 0.1
 
 

@@ -17,7 +17,7 @@ class Adversarial(Objective):
         config, x, y = self.config, batch.x, batch.y
         correct = self._correct(x, y)
         attacked = self.attacked(batch)
-        if config.attack_correct_only:
+        if config.attack_correct_only and correct is not None:
             attacked = torch.where(per_example(correct, x), attacked, x)
         logits = self.logits(attacked)
         loss = self.cross_entropy(logits, y)
