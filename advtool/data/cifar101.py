@@ -27,8 +27,8 @@ class Cifar101Files:
             pixels, labels = (np.load(place / file, allow_pickle=False) for file in (IMAGES, LABELS))
         except FileNotFoundError:
             raise AdvtoolError(
-                f"{name} is not on disk: expected {place / IMAGES} and {LABELS} beside it (the data root is another"
-                f" folder, or the one in ADVTOOL_DATA; the files are in {self.home})"
+                f"{name} is not on disk: expected {place / IMAGES} and {LABELS} beside it"
+                f" (set the data root or ADVTOOL_DATA; the files are in {self.home})"
             ) from None
         except (OSError, ValueError, EOFError) as error:
             raise AdvtoolError(f"{name}: cannot read {place}: {str(error).splitlines()[0]}") from None

@@ -48,8 +48,8 @@ class TorchvisionFiles:
                 reason = (str(error) or type(error).__name__).splitlines()[0]
                 raise AdvtoolError(f"{name}: cannot read {path}: {reason}") from None
             raise AdvtoolError(
-                f"{name} is not on disk: expected {path} (the data root is another folder, or the one in ADVTOOL_DATA;"
-                f" advtool data {name} --info --download fetches it)"
+                f"{name} is not on disk: expected {path}"
+                f" (set the data root or ADVTOOL_DATA; advtool data {name} --info --download fetches it)"
             ) from None
         classes = getattr(dataset, "classes", None)
         return (
