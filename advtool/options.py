@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any, ClassVar, get_args, get_type_hints
 
 from advtool.errors import UsageError, unknown
-from advtool.values import fraction, listed, plain, text
+from advtool.values import fraction, integer, listed, plain, text
 
 _KEY = "option"
 
@@ -269,7 +269,7 @@ def checked(declared: Option, name: str, kind: type, given: str) -> Any:
         naming the option, if it stands for none
     """
     try:
-        value = declared.parse(given) if declared.parse else fraction(given) if kind is float else kind(given)
+        value = (declared.parse or {int: integer, float: fraction}.get(kind, kind))(given)
     except UsageError as error:
         raise error if error.parameter else UsageError(error.message, name, error.value) from None
     check_value(declared, name, value)

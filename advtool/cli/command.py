@@ -8,10 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
+from typer.core import TyperCommand
 
 from advtool.cli import console
 from advtool.errors import UsageError
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, of which only the last would count."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        *_, order = self.make_parser(ctx).parse_args([*args])
+        for given in order:
+            if order.count(given) > 1 and not (given.multiple or (given.is_flag and not given.secondary_opts)):
+                raise UsageError(f"{', '.join([given.opts[-1], *given.secondary_opts])}: given more than once")
+        return super().parse_args(ctx, args)
 
 
 def command(app: typer.Typer, options: type[Options], run: str) -> None:
@@ -42,7 +54,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]
     call.__doc__ = options.__doc__
-    app.command(options.command.split()[-1])(call)
+    app.command(options.command.split()[-1], cls=Once)(call)
 
 
 def _parameters(options: type[Options]) -> list[inspect.Parameter]:
@@ -69,9 +81,6 @@ def _annotation(options: type[Options], name: str, kind: Any, default: Any, pane
     shared["metavar"] = declared.metavar or "|".join(declared.choices)
     if get_origin(kind) is tuple and declared.parse is None:
         return Annotated[list[get_args(kind)[0]] | None, typer.Option(*declared.names, **shared)]  # type: ignore[misc]
-    if kind is int:
-        shared |= {"min": declared.minimum, "max": declared.maximum}
-        return Annotated[int | None, typer.Option(*declared.names, **shared)]
     if kind in (str, Path) and declared.parse is None and not declared.choices:
         return Annotated[kind | None, typer.Option(*declared.names, **shared)]
     return Annotated[Any, typer.Option(*declared.names, **shared, parser=_parser(options, name, kind))]
