@@ -19,7 +19,7 @@ class Once(TyperCommand):
     """A command that refuses an option given twice, of which only the last would count."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        *_, order = self.make_parser(ctx).parse_args([*args])
+        order: list[Any] = self.make_parser(ctx).parse_args([*args])[-1]
         for given in order:
             if order.count(given) > 1 and not (given.multiple or (given.is_flag and not given.secondary_opts)):
                 raise UsageError(f"{', '.join([given.opts[-1], *given.secondary_opts])}: given more than once")
