@@ -20,7 +20,7 @@ def number(given: str) -> float:
     except ZeroDivisionError:
         raise UsageError("division by zero", value=given) from None
     except (ValueError, OverflowError):
-        raise UsageError("not a number or a fraction such as 8/255", value=shown(given)) from None
+        raise UsageError("not a number or a fraction such as 8/255", value=given) from None
     if not math.isfinite(value):
         raise UsageError("must be finite", value=given)
     return value + 0.0  # -0 is 0
@@ -42,9 +42,9 @@ def fractions(given: str) -> tuple[float, ...]:
 def integer(given: str) -> int:
     """A whole number in ASCII digits, with or without a sign, below 10¹⁸."""
     if not re.fullmatch(r"[+-]?[0-9]+", given.strip()):
-        raise UsageError("not a whole number", value=shown(given))
+        raise UsageError("not a whole number", value=given)
     if len(given) > 18:
-        raise UsageError("has more than 18 digits", value=shown(given))
+        raise UsageError("has more than 18 digits", value=given)
     return int(given)
 
 
@@ -55,18 +55,13 @@ def counts(given: str) -> tuple[int, ...]:
     except UsageError:
         values = (0,)
     if not all(0 < value < 2**31 for value in values):
-        raise UsageError("must be positive integers, separated by commas", value=shown(given))
+        raise UsageError("must be positive integers, separated by commas", value=given)
     return values
 
 
 def is_label(given: str) -> bool:
     """Whether a text is a number of a class, from 0 on."""
     return re.fullmatch(r"[0-9]{1,9}", given) is not None
-
-
-def shown(given: str) -> str:
-    """A text for an error message: in quotes where it would not be seen, and not the whole of a long one."""
-    return repr(given) if not given.strip() else given if len(given) <= 40 else f"{given[:37]}…"
 
 
 def words(given: str) -> tuple[str, ...]:
