@@ -15,14 +15,20 @@ from advtool.errors import UsageError
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
 
 
-class Once(TyperCommand):
-    """A command that refuses an option given twice, of which only the last would count."""
+class Strict(TyperCommand):
+    """A command that refuses an option given twice, of which only the last would count, and one taken for a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        order: list[Any] = self.make_parser(ctx).parse_args([*args])[-1]
-        for given in order:
-            if order.count(given) > 1 and not (given.multiple or (given.is_flag and not given.secondary_opts)):
-                raise UsageError(f"{', '.join([given.opts[-1], *given.secondary_opts])}: given more than once")
+        values, _, order = self.make_parser(ctx).parse_args([*args])
+        known = [name for parameter in self.params for name in (*parameter.opts, *parameter.secondary_opts)]
+        for given in dict.fromkeys(order):
+            option: Any = given
+            if order.count(given) > 1 and not (option.multiple or (option.is_flag and not option.secondary_opts)):
+                raise UsageError(f"{', '.join([option.opts[-1], *option.secondary_opts])}: given more than once")
+            found = values[option.name]
+            for value in found if isinstance(found, list) else [found]:
+                if isinstance(value, str) and value in known:
+                    raise UsageError(f"{option.opts[-1]}: needs a value, and {value} is an option")
         return super().parse_args(ctx, args)
 
 
@@ -54,7 +60,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]
     call.__doc__ = options.__doc__
-    app.command(options.command.split()[-1], cls=Once)(call)
+    app.command(options.command.split()[-1], cls=Strict)(call)
 
 
 def _parameters(options: type[Options]) -> list[inspect.Parameter]:
