@@ -155,7 +155,7 @@ class Trainer:
             self.average.update(self.model)
         value = outcome.loss.item()
         if not math.isfinite(value):
-            raise AdvtoolError("training diverged: the loss is not finite; try a lower --lr")
+            raise AdvtoolError("training diverged: the loss is not finite; try a lower learning rate")
         return value
 
     def _threat(self, epochs: float):

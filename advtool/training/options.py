@@ -280,9 +280,9 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
         if self.eps is not None:
             registry.check_radius(self.adv, self.eps)
         if self.ema is False and self.ema_decay is not None:
-            raise UsageError("--no-ema and --ema-decay: which of them?")
+            raise UsageError("has no use without the average", "ema_decay", self.ema_decay)
         if self.size is None and self.augment in RESIZED_CROPS:
-            raise UsageError("say the side of the crops with --size", "augment", self.augment)
+            raise UsageError("needs a size, the side of the crops", "augment", self.augment)
 
     @property
     def random_crop(self) -> bool:

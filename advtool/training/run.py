@@ -93,7 +93,9 @@ class TrainingRun:
             model = new_model(self.data.images, asked.arch, args, asked.seed, asked.top_pixels)
         else:
             if asked.top_pixels:
-                raise UsageError("chooses for a new model; one from --init sees what it did before", "top_pixels")
+                raise UsageError(
+                    "chooses for a new model; the one that it starts from sees what it did before", "top_pixels"
+                )
             model = checkpoint.restore(self.init)
             check_init(model, self.data.images, asked.arch, args, "imported" in self.init.meta)
         replace(asked, arch=model.spec.arch).validate()

@@ -52,7 +52,7 @@ def test_watching_changes_no_weight_and_resumes():
 
 def test_images_that_do_not_fit_are_refused():
     small = replace(TEST, head=replace(TEST.head, shape=(1, 4, 4)))
-    with pytest.raises(AdvtoolError, match="--eval-data small: images are"):
+    with pytest.raises(AdvtoolError, match="eval_data small: images are"):
         run(Curves({"small": small})).fit()
     many = replace(TEST, head=replace(TEST.head, num_classes=11))
     with pytest.raises(AdvtoolError, match="11 classes"):
@@ -63,7 +63,7 @@ def test_names_of_sets():
     assert named(["a=x.tar", "digits"], lambda spec: False) == {"a": "x.tar", "digits": "digits"}
     assert named(["a=x.tar"], lambda spec: True) == {"a=x.tar": "a=x.tar"}
     for wrong in (["=x"], ["a="], [""], ["a=x", "a=y"], ["digits", "digits"]):
-        with pytest.raises(UsageError, match="--eval-data"):
+        with pytest.raises(UsageError, match="eval_data"):
             named(wrong, lambda spec: False)
 
 
