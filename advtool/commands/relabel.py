@@ -14,10 +14,10 @@ from advtool.commands.shard_output import shard_destination
 from advtool.data import classes as class_counts
 from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Source
-from advtool.datasets import groupings, rules
 from advtool.datasets.predicted import predicted_samples
 from advtool.datasets.relabelled import RelabelTally, relabel
-from advtool.errors import AdvtoolError, UsageError
+from advtool.datasets.rules import RULES
+from advtool.errors import AdvtoolError
 from advtool.io.head import Head
 from advtool.io.samples import Sample, ShardWarning
 from advtool.models.checkpoint import restore
@@ -33,11 +33,6 @@ class Relabelled(NamedTuple):
 
 def run(options: Relabel) -> None:
     """Relabel a stream."""
-    asked = [
-        name for name in ("shift", "random", "map", "keep", "predict") if getattr(options, name) not in (None, False)
-    ]
-    if len(asked) != 1:
-        raise UsageError("give one of --shift K, --random, --map NAME, --keep CLASS,… and --predict FILE")
     # Members of other kinds are passed on, not passed over.
     warnings.simplefilter("ignore", ShardWarning)
     source = options.open()
@@ -66,18 +61,11 @@ def run(options: Relabel) -> None:
 
 def _ruled(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: RelabelTally) -> Relabelled:
     """By a rule over the labels."""
-    rule = _rule(options, head)
+    (name,) = (name for name in RULES if getattr(options, name) not in (None, False))
+    way = RULES[name]
+    more = {taken: getattr(options, taken) for taken in way.takes}
+    rule = way.rule(getattr(options, name), head.classes, **more)
     return Relabelled(rule.classes, rule.describe(), relabel(samples, head.num_classes, rule, tally))
-
-
-def _rule(options: Relabel, head: Head) -> rules.Rule:
-    if options.shift is not None:
-        return rules.Shift(head.classes, options.shift)
-    if options.random:
-        if options.exclude_true and head.num_classes == 1:
-            raise UsageError("there is only one class", "exclude_true")
-        return rules.Random(head.classes, options.seed, options.exclude_true)
-    return groupings.load(options.map, head.classes) if options.map else groupings.keep(options.keep, head.classes)
 
 
 def _predicted(

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from advtool.errors import UsageError
 from advtool.options import declarations
 from advtool.threat import Threat
-from advtool.training.options import Kept, Objective, Optimisation, Training
+from advtool.training.options import OBJECTIVES, Kept, Objective, Optimisation, Training
 from advtool.values import plain
 
-BETA = {"trades": 6.0, "mart": 5.0}
 REPLAYS = 4
 EMA_DECAY = 0.999
 
@@ -72,7 +71,7 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
     if asked.size:
         decided["augment"] = "rrc+flip" if mirrored else "rrc"
     decided |= {
-        "beta": BETA.get(asked.objective, 0.0),
+        "beta": OBJECTIVES[asked.objective].beta,
         "ema_decay": EMA_DECAY if asked.ema else 0.0,
         "select": "best" if asked.val else "last",
     }

@@ -15,21 +15,39 @@ SELECTIONS = ("best", "last")
 RESIZED_CROPS = ("rrc", "rrc+flip")
 AUGMENTATIONS = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
 
+
+@dataclass(frozen=True)
+class Kind:
+    """An objective.
+
+    Attributes
+    ----------
+    objective : where its class is, an `Objective`
+    takes : the options that it uses, of those that not all objectives use
+    beta : default weight of its divergence
+    """
+
+    objective: str
+    takes: frozenset[str]
+    beta: float = 0.0
+
+
 _PGD = frozenset({"steps", "step_size"})
-OBJECTIVES: dict[str, frozenset[str]] = {
-    "pgd": _PGD | {"random_start", "lam", "attack_correct_only", "label_smoothing"},
-    "trades": _PGD | {"beta", "label_smoothing"},
-    "mart": _PGD | {"random_start", "beta"},
-    "fast": frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"}),
-    "free": frozenset({"step_size", "replays", "label_smoothing"}),
+_JOINT = frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"})
+OBJECTIVES = {
+    "pgd": Kind("advtool.training.objectives.adversarial:Adversarial", _PGD | _JOINT),
+    "trades": Kind("advtool.training.objectives.trades:Trades", _PGD | {"beta", "label_smoothing"}, beta=6.0),
+    "mart": Kind("advtool.training.objectives.mart:Mart", _PGD | {"random_start", "beta"}, beta=5.0),
+    "fast": Kind("advtool.training.objectives.adversarial:Fast", _JOINT),
+    "free": Kind("advtool.training.objectives.free:Free", frozenset({"step_size", "replays", "label_smoothing"})),
 }
-"""What is minimised against an adversary → the options that each takes, of those that not all take."""
+"""What is minimised against an adversary."""
 
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
-_ATTACKED |= frozenset().union(*OBJECTIVES.values()) - {"label_smoothing"}
+_ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing"}
 TABLES = (
     Table("adv", {"none": frozenset({"noise"}), **dict.fromkeys(registry.NORMS, _ATTACKED)}),
-    Table("objective", OBJECTIVES),
+    Table("objective", {name: kind.takes for name, kind in OBJECTIVES.items()}),
     Table("schedule", {**dict.fromkeys(SCHEDULES, frozenset()), "step": frozenset({"lr_drops", "lr_drop_factor"})}),
     Table("arch", {"mlp": frozenset({"hidden"})}),
 )
@@ -89,7 +107,12 @@ class Objective(Options):
         default=1.0,
         help="Of the joint objective L·ℓ(x+δ) − (L−1)·ℓ(x); 0 is standard training.",
     )
-    beta: float = option("--beta", metavar="B", help="Weight of the divergence.", unset="6 for trades, 5 for mart")
+    beta: float = option(
+        "--beta",
+        metavar="B",
+        help="Weight of the divergence.",
+        unset=", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta),
+    )
     replays: int = option(
         "--replays",
         metavar="M",

@@ -29,7 +29,7 @@ COMMANDS: dict[str, type[Options]] = {
 }
 
 VALUES = {
-    **{"data": "set.tar", "source": "set.tar", "split": "test", "limit": "7", "data_root": "somewhere"},
+    **{"data": "more.tar", "source": "more.tar", "split": "test", "limit": "7", "data_root": "somewhere"},
     **{"ckpt": "other.safetensors", "arch": "mlp", "normalize": "0.4/0.3", "init": "other.safetensors"},
     **{"adv": "linf", "eps": "0.25", "attack": "fgsm", "steps": "3", "step_size": "0.0625", "restarts": "2"},
     **{"loss": "margin", "keep": "last", "format": "png8", "shard_size": "9", "seed": "5", "device": "cpu:0"},
@@ -41,13 +41,13 @@ VALUES = {
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
     **{"weight_decay": "0.25", "schedule": "step", "lr_drops": "1", "lr_drop_factor": "0.5"},
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
-    **{"eval_data": "set.tar", "eval_every": "2", "test_limit": "9", "trials": "2", "workers": "3"},
+    **{"eval_data": "more.tar", "eval_every": "2", "test_limit": "9", "trials": "2", "workers": "3"},
 }
 """A value of each option that is none of its defaults."""
 
 ALONGSIDE = {
     "adv": ["--eps", "0.25"],
-    "eval_every": ["--eval-data", "set.tar"],
+    "eval_every": ["--eval-data", "more.tar"],
     "select": ["--val", "0.25"],
     "lr_drops": ["--schedule", "step"],
     "lr_drop_factor": ["--schedule", "step"],
@@ -147,6 +147,7 @@ def folder(tmp_path_factory) -> Path:
             arguments = ["--epochs", "0", "--arch", "linear", "--seed", seed, "-n", "50"]
             run("train", *arguments, "-o", f"{name}.safetensors")
         run("data", "digits", "-n", "60", "-o", "set.tar")
+        run("data", "digits", "-n", "70", "-o", "more.tar")
         Path("map.csv").write_text("".join(f"{label},{label % 2}\n" for label in range(10)))
     return place
 
@@ -167,7 +168,8 @@ def base(case: Case) -> list[str]:
     found = [case.command, *case.arguments, "--dry-run"]
     if case.command in ("attack", "distill", "eval") or (case.command == "explain" and case.entry != "samples"):
         found += ["--ckpt", "model.safetensors"]
-    return found if case.command == "data" else [*found, "--data", "digits"]
+    data = "digits" if case.entry in SPLIT else "set.tar"
+    return found if case.command == "data" else [*found, "--data", data]
 
 
 def typed(kind: type[Options], name: str, other: dict[str, str]) -> list[str]:
@@ -216,6 +218,9 @@ OTHER = {
     "interpolate": {"split": "train"},
 }
 """Values for choices whose defaults are those of `VALUES`."""
+
+SPLIT = ("clean", "plain", "image", "samples")
+"""Cases with a source that has parts; the others read a small one."""
 
 RIVALS = {
     "relabel": ("shift", "random", "map", "keep", "predict", "classes"),
