@@ -1,7 +1,7 @@
 """Whether two checkouts give the same bytes for the examples of the documentation, on small data.
 
-``python benchmarks/versions.py OLD NEW`` runs each line in a folder of its own under each checkout and compares files and
-standard output byte for byte; of tars, what is not the head; of reports, the keys that the old one has.
+``python benchmarks/versions.py OLD NEW`` runs each line in a folder of its own under each checkout and compares
+files and standard output byte for byte; of tars, what is not the head; of reports, the keys that the old one has.
 """
 
 import json

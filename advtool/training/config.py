@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from advtool.errors import UsageError
 from advtool.options import declarations
 from advtool.threat import Threat
-from advtool.training.options import OBJECTIVES, Kept, Objective, Optimisation, Training
+from advtool.training.kinds import OBJECTIVES
+from advtool.training.options import Kept, Objective, Optimisation, Training
 from advtool.values import plain
 
 REPLAYS = 4

@@ -7,6 +7,7 @@ from advtool import registry
 from advtool.errors import UsageError
 from advtool.groups import Amount, Machine, Memory, Precision
 from advtool.options import Options, Table, option
+from advtool.training.kinds import OBJECTIVES
 from advtool.values import counts, fraction
 
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
@@ -16,33 +17,7 @@ RESIZED_CROPS = ("rrc", "rrc+flip")
 AUGMENTATIONS = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """An objective.
-
-    Attributes
-    ----------
-    objective : where its class is, an `Objective`
-    takes : the options that it uses, of those that not all objectives use
-    beta : default weight of its divergence
-    """
-
-    objective: str
-    takes: frozenset[str]
-    beta: float = 0.0
-
-
-_PGD = frozenset({"steps", "step_size"})
-_JOINT = frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"})
-OBJECTIVES = {
-    "pgd": Kind("advtool.training.objectives.adversarial:Adversarial", _PGD | _JOINT),
-    "trades": Kind("advtool.training.objectives.trades:Trades", _PGD | {"beta", "label_smoothing"}, beta=6.0),
-    "mart": Kind("advtool.training.objectives.mart:Mart", _PGD | {"random_start", "beta"}, beta=5.0),
-    "fast": Kind("advtool.training.objectives.adversarial:Fast", _JOINT),
-    "free": Kind("advtool.training.objectives.free:Free", frozenset({"step_size", "replays", "label_smoothing"})),
-}
-"""What is minimised against an adversary."""
-
+_BETAS = ", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta)
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
 _ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing"}
 TABLES = (
@@ -111,7 +86,7 @@ class Objective(Options):
         "--beta",
         metavar="B",
         help="Weight of the divergence.",
-        unset=", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta),
+        unset=_BETAS,
     )
     replays: int = option(
         "--replays",

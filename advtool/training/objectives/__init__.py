@@ -3,9 +3,9 @@
 from advtool.models.classifier import Classifier
 from advtool.registry import load
 from advtool.training.config import TrainConfig
+from advtool.training.kinds import OBJECTIVES
 from advtool.training.objectives.base import Batch, Objective, Outcome
 from advtool.training.objectives.standard import Standard
-from advtool.training.options import OBJECTIVES
 
 __all__ = ["Batch", "Objective", "Outcome", "objective"]
 
