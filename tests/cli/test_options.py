@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -281,3 +282,31 @@ def test_names_of_outputs_and_loudness_do_not_enter_the_history(folder, monkeypa
     assert len(set(made)) == 1
     assert b"advtool relabel --random --seed 3" in made[0]
     os.remove("a.tar")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train --data set.tar --arch mlp --hidden 8 --epochs 2 --adv l2 --eps 0.5 --steps 2",
+        "train --data set.tar --arch linear --epochs 4 --adv linf --eps 8/255 --objective free --ema --val 0.2",
+        "train --data set.tar --arch linear --epochs 3 --schedule step --optimizer sgd --noise 0.1",
+        "attack --data set.tar --ckpt model.safetensors --eps 0.5 --steps 3 --targeted",
+        "attack --data set.tar --ckpt model.safetensors --attack apgd --adv linf --eps 0.1 --steps 5",
+        "attack --data set.tar --ckpt model.safetensors --attack ddn --steps 5",
+        "distill --data set.tar --ckpt model.safetensors --steps 2",
+        "relabel --data set.tar --random --exclude-true --seed 4",
+    ],
+)
+def test_recorded_settings_give_the_same_bytes_again(line, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    command, *arguments = shlex.split(line)
+    options = json.loads(run(command, *arguments, "--dry-run")[1])["options"]
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert run(command, *arguments, "-o", str(first))[0] == 0
+    assert run(command, *words(COMMANDS[command], options), "-o", str(again))[0] == 0
+    if command == "train":
+        assert first.read_bytes() == again.read_bytes()
+        return
+    with tarfile.open(first) as one, tarfile.open(again) as two:
+        (head, *samples), (other, *others) = ([tar.extractfile(m).read() for m in tar] for tar in (one, two))
+    assert samples == others and json.loads(head)["records"] == json.loads(other)["records"]
