@@ -35,6 +35,7 @@ CONVERSION = ("init", "normalize", "arch", "width", "hidden", "epochs")
 def run(options: Train) -> None:
     """Check everything that can be checked, then train, evaluate, and write the checkpoint."""
     options.validate()
+    _check_plot(options)
     device, reason = devices.choose(options.device)
     init = _init(options)
     if init and "imported" in init.meta and options.epochs == 0 and options.data is None:
@@ -43,7 +44,6 @@ def run(options: Train) -> None:
         return convert(init, _destination(stem, options), options.dry_run, options.json)
     source = _source(options, options.split)
     seeds = range(options.seed, options.seed + (options.trials or 1))
-    _check_plot(options)
     if options.trials:
         places = trials.destinations(options.out, seeds, options.force, options.resume)
     else:
@@ -59,8 +59,6 @@ def run(options: Train) -> None:
         resolved = {**training.resolved(), "options": _resolved(options, training).values()}
         output.print_json({"schema": 1, "command": "train", **resolved, **where})
         return
-    if options.plot and not training.config.epochs:
-        raise UsageError("there are no epochs to draw", "plot")
     test_images = cache(lambda: load(_source(options, "test"), size=options.size))
 
     def complete(run: TrainingRun, destination: output.Destination | None) -> dict:
@@ -164,11 +162,14 @@ def _check_processes(source: Source, places: list[output.Destination | None], op
 
 
 def _check_plot(options: Train) -> None:
-    if options.plot and options.trials:
-        raise UsageError("--plot is for one run, not for --trials")
-    if options.plot:
-        plots.check_path(options.plot)
-        output.check_directory(Path(options.plot).parent)
+    """Refuse a picture that there will not be."""
+    if not options.plot:
+        return
+    output.check_figure(options.plot)
+    if options.trials:
+        raise UsageError("is for one run, not for --trials", "plot")
+    if options.epochs == 0:
+        raise UsageError("there are no epochs to draw", "plot")
 
 
 def _is_complete(path: Path) -> bool:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advtool.io.figures import save
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-FORMATS = ("png", "pdf", "svg")
 DPI = 100
 _SMALL, _LARGE, _WIDEST = 84, 224, 16_000
 _FONT, _LINE, _GAP = 9, 15, 4
@@ -75,17 +76,12 @@ def heat(attribution: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(grid: Grid, file_format: str) -> bytes:
-    """The grid as a file of one of `FORMATS`."""
-    figure = _figure(grid)
+    """The grid as a file of one of `io.figures.FORMATS`."""
+    figure, out = _figure(grid), io.BytesIO()
     if file_format == "png":
-        out = io.BytesIO()
         _raster(figure).save(out, "PNG", optimize=True)
-        return out.getvalue()
-    from matplotlib import rc_context
-
-    out, undated = io.BytesIO(), {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[file_format]
-    with rc_context({"svg.hashsalt": "advtool"}):
-        figure.savefig(out, format=file_format, metadata=undated)
+    else:
+        save(figure, out, file_format)
     return out.getvalue()
 
 
