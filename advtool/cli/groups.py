@@ -52,8 +52,13 @@ class Sources(Amount):
         """
         from advtool.data import sources
 
-        places = {"data_root": self.data_root, "download": self.download}
-        source = sources.resolve(spec, split, default_split=default_split or self.default_split, **places)
+        source = sources.resolve(
+            spec,
+            split,
+            default_split=default_split or self.default_split,
+            data_root=self.data_root,
+            download=self.download,
+        )
         if split is not None and not source.splits:
             raise UsageError(f"{source.name} has no parts", "split", split)
         return source

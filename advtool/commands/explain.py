@@ -123,7 +123,7 @@ def _check_data(options: Explain, methods: Sequence[Method]) -> None:
     if len(options.data) > 1 and "ckpt" in taken(methods):
         raise UsageError("several are for --method samples", "data")
     if options.data.count("-") > 1:
-        raise UsageError("--data -: stdin can be read once")
+        raise UsageError("stdin can be read once", "data", "-")
 
 
 def _explanation(options: Explain, shape: tuple[int, int, int]) -> Explanation:
@@ -174,7 +174,8 @@ def _places(options: Explain, source: Source, file_format: str) -> Places:
     ]
     if len(taken) > 1:
         raise UsageError(f"stdout can carry only one of {' and '.join(taken)}; name a file for the other")
-    target = shard_destination(ShardOutput(out=shards, force=options.force), source) if shards else None
+    wanted = ShardOutput(out=shards, force=options.force)
+    target = shard_destination(wanted, source, parameter="shards") if shards else None
     return Places(picture, file_format, target, options.json or not taken)
 
 

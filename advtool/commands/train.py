@@ -180,7 +180,7 @@ def _source(options: Train, split: str | None) -> Source:
     data = options.data
     if options.init == "-":
         if data == "-":
-            raise UsageError("--init - and --data -: stdin can carry only one of them")
+            raise UsageError("stdin can carry only one of this and --data -", "init", "-")
         data = data or "digits"
     return options.resolve(data, split)
 
@@ -190,7 +190,7 @@ def _curves(source: Source, options: Train) -> Curves:
     specs = named(list(options.eval_data), lambda spec: Path(spec).exists())
     on_stdin = sum(spec == "-" for spec in specs.values()) + (not source.repeatable) + (options.init == "-")
     if on_stdin > 1:
-        raise UsageError("--eval-data -: stdin can carry only one thing")
+        raise UsageError("stdin can carry only one thing", "eval_data", "-")
     options.refuse_elsewhere((options.data, *specs.values()))
     sets = {name: load(options.resolve(spec, default_split="test"), size=options.size) for name, spec in specs.items()}
     return Curves(sets, options.eval_every)
@@ -206,9 +206,9 @@ def _stem(source: Source, options: Train) -> str:
 def _destination(stem: str, options: Train) -> output.Destination:
     destination = output.destination(options.out, stem, ".safetensors", options.force, may_replace=options.resume)
     if options.json and destination.path is None:
-        raise UsageError("--json: stdout carries the checkpoint; name a file for it with -o")
+        raise UsageError("stdout carries the checkpoint; name a file for it with -o", "json")
     if options.resume and not (options.out and destination.is_regular):
-        raise UsageError("--resume needs -o FILE, beside which the state of the run lies")
+        raise UsageError("needs -o FILE, beside which the state of the run lies", "resume")
     return destination
 
 
