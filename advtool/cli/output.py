@@ -22,9 +22,9 @@ class Destination:
         return "stdout" if self.path is None else str(self.path)
 
     @property
-    def is_regular(self) -> bool:
-        """Whether this is a file that can be replaced, not a pipe or a device."""
-        return self.path is not None and not is_special(self.path)
+    def regular(self) -> Path | None:
+        """The path, if it is that of a file that can be replaced, not of a pipe or a device."""
+        return None if self.path is None or is_special(self.path) else self.path
 
     def write(self, data: bytes) -> None:
         """Write all of it; a file appears whole or not at all."""
