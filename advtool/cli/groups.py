@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from advtool import registry
 from advtool.errors import UsageError
 from advtool.groups import Amount
-from advtool.options import Options, Table, option
-from advtool.values import fraction
+from advtool.options import Options, option
 
 if TYPE_CHECKING:
     from advtool.data.sources import Source
@@ -123,23 +121,6 @@ class Checkpoint(Foreign):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ball(Options):
-    """Around which perturbations are looked for."""
-
-    panel: ClassVar[str] = "Adversary"
-
-    adv: str = option(
-        "--adv",
-        choices=("none", *registry.NORMS),
-        default="none",
-        help="Norm of the adversary, per image.",
-    )
-    eps: float | None = option(
-        "--eps", metavar="E", minimum=0, parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Ascent(Options):
     """How an attack looks for a perturbation."""
 
@@ -242,9 +223,3 @@ class Report(Options):
     json: bool = option(
         "--json", default=False, help="Report as one line of JSON.", unset="a table at a terminal", recorded=False
     )
-
-
-def with_adversary(*more: str) -> Table:
-    """What needs an adversary: nothing of these fields is used with ``--adv none``."""
-    taken = frozenset({"eps", *more})
-    return Table("adv", {"none": frozenset(), **dict.fromkeys(registry.NORMS, taken)})

@@ -14,12 +14,11 @@ from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Reader, Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
+from advtool.groups import BATCH_SIZE
 from advtool.io.head import CompleteHead, complete
 from advtool.io.samples import Sample
 from advtool.models.checkpoint import restore
 from advtool.registry import Planned
-
-BATCH_SIZE = 512
 
 
 def run(options: Attack) -> None:

@@ -15,12 +15,11 @@ from advtool.data.sources import Reader, Source
 from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Starts, gather
+from advtool.groups import BATCH_SIZE
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 from advtool.io.shape import Shape
 from advtool.models.checkpoint import restore
-
-BATCH_SIZE = 512
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ from advtool.datasets import groupings, rules
 from advtool.datasets.predicted import predicted_samples
 from advtool.datasets.relabelled import RelabelTally, relabel
 from advtool.errors import AdvtoolError, UsageError
+from advtool.groups import BATCH_SIZE
 from advtool.io.head import LabelledHead
 from advtool.io.samples import Sample, ShardWarning
 from advtool.models.checkpoint import restore
-
-BATCH_SIZE = 512
 
 
 class Relabelled(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a batch is trained on: one file a family, all behind `Objective`."""
+"""What a batch is trained on: one file per family, all behind `Objective`."""
 
 from advtool.models.classifier import Classifier
 from advtool.training.config import TrainConfig
