@@ -1,19 +1,18 @@
 """Curves of accuracy as pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from advtool.errors import UsageError
-from advtool.io.atomic import whole_file
+from advtool.io.figures import figure_format, write_figure
 
-FORMATS = ("png", "pdf", "svg")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def check_path(path: str) -> Path:
+def check_path(path: str) -> None:
     """Refuse a file name that no figure can be written to."""
-    if Path(path).suffix.lstrip(".") not in FORMATS:
-        raise UsageError(f"--plot {path}: must end in .{', .'.join(FORMATS)}")
-    return Path(path)
+    figure_format(path)
 
 
 def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
@@ -51,7 +50,7 @@ def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
@@ -59,7 +58,7 @@ def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
 
     Parameters
     ----------
-    history : a record an epoch, as a checkpoint holds it
+    history : a record per epoch, as a checkpoint holds it
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -82,10 +81,10 @@ def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
     axes.grid(alpha=0.3)
     if history:
         axes.legend()
-    _write(figure, path)
+    write_figure(figure, path)
 
 
-def _curve(axes, points: Sequence[tuple[int, float]], **style) -> None:
+def _curve(axes: "Axes", points: Sequence[tuple[int, float]], **style: Any) -> None:
     axes.plot([epoch for epoch, _ in points], [100 * accuracy for _, accuracy in points], **style)
 
 
@@ -94,14 +93,8 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _write(figure, path: Path) -> None:
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
-        figure.savefig(file, format=path.suffix.lstrip("."), dpi=150, metadata=_undated(path))
-
-
-def _series(report: dict, by_steps: bool, several: bool):
+def _series(report: dict, by_steps: bool, several: bool) -> Iterator[tuple[str, list[float], list[dict]]]:
+    """Of each curve its name, x, and the entries that it goes through."""
     entries = report["adversarial"]
     model = f"{Path(report['checkpoint']['path']).name} " if several else ""
     if not by_steps:
@@ -111,8 +104,3 @@ def _series(report: dict, by_steps: bool, several: bool):
     for eps in dict.fromkeys(entry["eps"] for entry in entries):
         chosen = [entry for entry in entries if entry["eps"] == eps]
         yield f"{model}{chosen[0]['adv']} eps {eps:.4g}", [entry["steps"] for entry in chosen], chosen
-
-
-def _undated(path: Path) -> dict:
-    """Metadata that leave out the date, so that the same figure has the same bytes."""
-    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})

@@ -108,7 +108,7 @@ def recipe(
     epochs : number asked for, None for the default
     mirrored : whether a mirrored image keeps its class, so that flips augment
     adversarial : whether training is adversarial
-    replays : optimiser steps a batch, by which the number of epochs is divided
+    replays : optimiser steps per batch, by which the number of epochs is divided
     """
     side = max(shape[1:])
     epochs = math.ceil((default_epochs(shape) if epochs is None else epochs) / replays)

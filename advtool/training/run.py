@@ -1,6 +1,7 @@
 """A training run from start to checkpoint, as ``advtool train`` does it; usable from Python as well."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -21,7 +22,7 @@ from advtool.training import config as configuration
 from advtool.training import selection
 from advtool.training.config import TrainConfig
 from advtool.training.curves import Curves
-from advtool.training.loop import Observer, Trainer
+from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
@@ -133,7 +134,12 @@ class TrainingRun:
             "device": str(self.device),
         }
 
-    def fit(self, observer: Observer | None = None, save=lambda state: None, start: State | None = None) -> None:
+    def fit(
+        self,
+        observer: Observer | None = None,
+        save: Callable[[State], None] = lambda state: None,
+        start: State | None = None,
+    ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
         self.curves.check(self.model.spec)
         if self.asked.compile:
@@ -147,7 +153,8 @@ class TrainingRun:
             save(state)
 
         self.last_state = start
-        self.history = Trainer(self.model, batches, self.config, observer, self._measure, keep).run(start)
+        watching = observer or Silent()
+        self.history = Trainer(self.model, batches, self.config, watching, self._measure, keep).run(start)
 
     def _measure(self, model: Classifier, epoch: int, last: bool) -> dict:
         settings = self._settings()
@@ -167,11 +174,11 @@ class TrainingRun:
         AdvtoolError
             if the checkpoint is not of this run, or of one that was interrupted
         """
-        names = ("training", "data", "curves", "seed", "device")
-        now = {name: self.resolved().get(name) for name in names}
-        before = {name: file.meta.get(name) for name in names}
+        names, resolved = ("training", "data", "curves", "seed", "device"), self.resolved()
         history = file.meta.get("history") or []
-        now["training"] |= {"epochs_done": len(history)}
+        resolved["training"]["epochs_done"] = len(history)
+        now = {name: resolved.get(name) for name in names}
+        before = {name: file.meta.get(name) for name in names}
         check_same(before, json.loads(json.dumps(now)), file.path)
         if not is_over(history, self.config.epochs):
             raise AdvtoolError(f"{file.path}: holds an interrupted run whose .state is gone; -f starts anew")
@@ -179,7 +186,15 @@ class TrainingRun:
         return file.meta["metrics"]
 
     def rewind(self) -> None:
-        """Go back to what the last whole epoch would have kept, after an interruption."""
+        """Go back to what the last whole epoch would have kept, after an interruption.
+
+        Raises
+        ------
+        AdvtoolError
+            if there was no whole epoch
+        """
+        if self.last_state is None:
+            raise AdvtoolError("no epoch is done that one could go back to")
         self.model.net.load_state_dict(self.last_state.kept)
         self.history = list(self.last_state.history)
 
