@@ -102,8 +102,8 @@ def evaluate(
     size = None if step_size is None else parse.number(step_size, "--step-size")
     counts = parse.integers(steps, "--steps")
     parse.choice(loss, "--loss", ("ce", "dlr", "margin"))
-    if not norm and (attack != "pgd" or steps or plot or per_sample or base):
-        raise UsageError("--attack, --steps, --plot, --per-sample and --base need --adv and --eps")
+    if not norm and plot:
+        raise UsageError("--plot needs --adv and --eps")
 
     from advtool.commands.evaluate import Plan, run
 

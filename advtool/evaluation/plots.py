@@ -1,22 +1,30 @@
 """Curves of accuracy as pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from advtool.errors import UsageError
 from advtool.io.atomic import whole_file
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 FORMATS = ("png", "pdf", "svg")
+
+_Series = tuple[str, list[float], Sequence[Mapping[str, Any]]]
+"""A name, what is on the x axis, and the entries there."""
 
 
 def check_path(path: str) -> Path:
     """Refuse a file name that no figure can be written to."""
     if Path(path).suffix.lstrip(".") not in FORMATS:
-        raise UsageError(f"--plot {path}: must end in .{', .'.join(FORMATS)}")
+        raise UsageError(f"must end in .{', .'.join(FORMATS)}", parameter="plot", value=path)
     return Path(path)
 
 
-def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
+def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     """Draw robust accuracy with its 95% interval, against steps if those vary, else against eps.
 
     Parameters
@@ -54,7 +62,7 @@ def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
     _write(figure, path)
 
 
-def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
+def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -> None:
     """Draw accuracy against epochs, as in Ilyas et al. 2019, Figure 10: on named sets, and on the training images.
 
     Parameters
@@ -85,7 +93,7 @@ def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
     _write(figure, path)
 
 
-def _curve(axes, points: Sequence[tuple[int, float]], **style) -> None:
+def _curve(axes: "Axes", points: Sequence[tuple[int, float]], **style: Any) -> None:
     axes.plot([epoch for epoch, _ in points], [100 * accuracy for _, accuracy in points], **style)
 
 
@@ -94,16 +102,17 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _write(figure, path: Path) -> None:
+def _write(figure: "Figure", path: Path) -> None:
     from matplotlib import rc_context
 
     with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
         figure.savefig(file, format=path.suffix.lstrip("."), dpi=150, metadata=_undated(path))
 
 
-def _series(report: dict, by_steps: bool, several: bool):
+def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterator[_Series]:
     entries = report["adversarial"]
-    model = f"{Path(report['checkpoint']['path']).name} " if several else ""
+    checkpoint = report["checkpoint"]
+    model = f"{Path(checkpoint['path'] or checkpoint['arch']).name} " if several else ""
     if not by_steps:
         entries = sorted(entries, key=lambda entry: entry["eps"])
         yield f"{model}{entries[0]['attack']}", [entry["eps"] for entry in entries], entries
@@ -113,6 +122,6 @@ def _series(report: dict, by_steps: bool, several: bool):
         yield f"{model}{chosen[0]['adv']} eps {eps:.4g}", [entry["steps"] for entry in chosen], chosen
 
 
-def _undated(path: Path) -> dict:
+def _undated(path: Path) -> dict[str, None]:
     """Metadata that leave out the date, so that the same figure has the same bytes."""
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})

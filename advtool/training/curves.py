@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import correct_clean
+from advtool.evaluation.measure import correct_clean
 from advtool.io.head import by
 from advtool.models.classifier import Classifier, ModelSpec
 
@@ -43,7 +43,7 @@ class Curves:
             return {}
         return {
             "accuracy": {
-                name: float(correct_clean(model, images, settings, lambda count: None).double().mean())
+                name: float(correct_clean(model, images, settings).double().mean())
                 for name, images in self.sets.items()
             }
         }
