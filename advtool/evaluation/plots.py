@@ -1,6 +1,6 @@
 """Curves of accuracy as pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +9,16 @@ from advtool.io.figures import figure_format, write_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_Series = tuple[str, list[float], Sequence[Mapping[str, Any]]]
+"""A name, what is on the x axis, and the entries there."""
+
 
 def check_path(path: str) -> None:
     """Refuse a file name that no figure can be written to."""
     figure_format(path)
 
 
-def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
+def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     """Draw robust accuracy with its 95% interval, against steps if those vary, else against eps.
 
     Parameters
@@ -53,7 +56,7 @@ def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
     write_figure(figure, path)
 
 
-def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
+def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -> None:
     """Draw accuracy against epochs, as in Ilyas et al. 2019, Figure 10: on named sets, and on the training images.
 
     Parameters
@@ -93,10 +96,11 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _series(report: dict, by_steps: bool, several: bool) -> Iterator[tuple[str, list[float], list[dict]]]:
+def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterator[_Series]:
     """Of each curve its name, x, and the entries that it goes through."""
     entries = report["adversarial"]
-    model = f"{Path(report['checkpoint']['path']).name} " if several else ""
+    checkpoint = report["checkpoint"]
+    model = f"{Path(checkpoint['path'] or checkpoint['arch']).name} " if several else ""
     if not by_steps:
         entries = sorted(entries, key=lambda entry: entry["eps"])
         yield f"{model}{entries[0]['attack']}", [entry["eps"] for entry in entries], entries

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import correct_clean
+from advtool.evaluation.measure import correct_clean
 from advtool.io.shape import shape_text
 from advtool.models.classifier import Classifier, ModelSpec
 
@@ -45,7 +45,7 @@ class Curves:
             return {}
         return {
             "accuracy": {
-                name: float(correct_clean(model, images, settings, lambda count: None).double().mean())
+                name: float(correct_clean(model, images, settings).double().mean())
                 for name, images in self.sets.items()
             }
         }

@@ -14,7 +14,8 @@ from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import Progress, evaluate
+from advtool.evaluation.batch import Progress
+from advtool.evaluation.measure import accuracies
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import checkpoint, registry
 from advtool.models.classifier import Classifier
@@ -206,11 +207,11 @@ class TrainingRun:
     def test(self, images: Images, limit: int = 0, progress: Progress = lambda count: None) -> dict:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
         settings = self._settings()
-        result = evaluate(self.model, images, [], settings, progress)
+        result = accuracies(self.model, images, [], settings, progress)
         strong = selection.final_adversary(self.config)
         if strong:
             attacked = subset(images, limit or len(images), self.config.seed)
-            result["adversarial"] = evaluate(self.model, attacked, [strong], settings, progress)["adversarial"]
+            result["adversarial"] = accuracies(self.model, attacked, [strong], settings, progress)["adversarial"]
         return {"data": {"source": images.name, "split": images.split, "n": len(images)}, **result}
 
     def to_bytes(self, metrics: dict) -> bytes:

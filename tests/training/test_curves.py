@@ -10,7 +10,7 @@ from advtool.data.arrays import load
 from advtool.data.sources import resolve
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import evaluate
+from advtool.evaluation.measure import accuracies
 from advtool.evaluation.plots import plot_history
 from advtool.io import checkpoints, streams
 from advtool.training.curves import Curves, named
@@ -33,7 +33,7 @@ def test_accuracy_is_recorded_every_so_many_epochs_and_after_the_last():
     assert [record["epoch"] for record in followed.history if "accuracy" in record] == [2, 4, 5]
     last = followed.history[-1]["accuracy"]
     for name, images in (("test", TEST), ("shifted", SHIFTED)):
-        assert last[name] == evaluate(followed.model, images, [], Settings(CPU))["clean"]["accuracy"]
+        assert last[name] == accuracies(followed.model, images, [], Settings(CPU))["clean"]["accuracy"]
     assert last["shifted"] < 0.2 < last["test"]
     assert followed.resolved()["curves"]["sets"]["test"] == {"source": "digits", "split": "test", "n": 100}
 
