@@ -11,7 +11,7 @@ Everything that a command does is one call away from Python::
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name == "load":  # imports torch, so only on demand
         from advtool.models.checkpoint import load
 

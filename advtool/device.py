@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from advtool.distributed import processes
 from advtool.errors import UsageError
@@ -41,7 +42,8 @@ def choose(name: str) -> tuple[torch.device, str]:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises, by kind of device
-        raise UsageError(f"--device {name}: not available ({str(error).splitlines()[0]})") from None
+        message = f"not available ({str(error).splitlines()[0]})"
+        raise UsageError(message, parameter="device", value=name) from None
     return device, f"{name} (as asked)"
 
 
@@ -56,6 +58,11 @@ def use_amp(asked: bool | None, device: torch.device, training: bool = True) -> 
     if device.type == "cpu" and not training:
         return any(getattr(torch.cpu, name, bool)() for name in _CPU_BFLOAT16)
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def float64(x: Tensor) -> Tensor:
+    """The tensor in float64; on the CPU if its device, as Apple's GPUs, has no such numbers."""
+    return x.cpu().double() if x.device.type == "mps" else x.double()
 
 
 def memory_budget(device: torch.device, asked_gib: float | None) -> float:

@@ -61,6 +61,6 @@ def gathered(part: object) -> list:
         return [part]
     import torch.distributed
 
-    parts = [None] * world
+    parts: list[object] = [None] * world
     torch.distributed.all_gather_object(parts, part)
     return parts

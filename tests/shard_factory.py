@@ -11,7 +11,8 @@ from PIL import Image
 
 from advtool.io import images, shards
 from advtool.io.head import Head
-from advtool.io.samples import Sample, SampleReader
+from advtool.io.readers import SampleReader
+from advtool.io.samples import Sample
 from advtool.io.streams import Stream
 from advtool.io.tar import read_members
 

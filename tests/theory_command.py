@@ -1,9 +1,13 @@
 """How tests run `advtool theory` in this process."""
 
+import contextlib
+import io
 import json
+from unittest import mock
 
 from typer.testing import CliRunner
 
+from advtool.cli import main
 from advtool.cli.main import app
 
 
@@ -27,6 +31,17 @@ def run(*arguments):
     if result.exception:
         raise result.exception
     return result
+
+
+def refused(*arguments) -> str:
+    """The one line with which a command is refused."""
+    stderr, stdout = io.StringIO(), io.StringIO()
+    words = ["advtool", "theory", *map(str, arguments)]
+    with mock.patch("sys.argv", words), contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(stdout):
+        status = main._run()
+    (line,) = stderr.getvalue().splitlines()
+    assert status == 2 and not stdout.getvalue(), line
+    return line.removeprefix("advtool: error: ")
 
 
 def _refuse(constant: str):

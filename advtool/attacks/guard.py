@@ -75,15 +75,9 @@ def logits_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
 
 
 @torch.no_grad()
-def predictions_of(model: nn.Module, x: Tensor) -> Tensor:
-    """The class of highest logit of each example, in float32: N. The model is used in the mode that it is in.
-
-    Raises
-    ------
-    AdvtoolError
-        if a logit is not finite
-    """
-    return logits_of(model, x).argmax(1)
+def predictions_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
+    """The class of the largest logit of each image, int64: N. For `amp` and errors see `logits_of`."""
+    return logits_of(model, x, amp).argmax(1)
 
 
 @contextmanager

@@ -1,138 +1,147 @@
 """``advtool eval``: how accurate and how robust checkpoints are."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import ClassVar
 
-import typer
+from advtool import registry
+from advtool.cli.groups import Ascent, DryRun, Foreign, Input, Report, Talk
+from advtool.groups import Machine, Precision
+from advtool.options import Options, Table, option
+from advtool.values import counts, fractions
 
-from advtool.cli import console, options, output, parse
-from advtool.errors import UsageError
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoints(Foreign):
+    """Models that were trained."""
+
+    panel: ClassVar[str] = "Model"
+
+    ckpt: tuple[str, ...] = option(
+        "--ckpt",
+        metavar="FILE|-",
+        default=(),
+        help="Checkpoint; repeat it to compare.",
+        unset="stdin, if that carries one",
+    )
 
 
-def evaluate(
-    ckpt: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--ckpt", metavar="FILE|-", help="Checkpoint; repeat it to compare. Default: stdin, if that carries one."
-        ),
-    ] = None,
-    arch: options.CkptArch = None,
-    normalize: options.Normalize = None,
-    data: options.Data = None,
-    split: options.Split = None,
-    adv: options.Adv = "none",
-    eps: options.EpsList = None,
-    attack: Annotated[
-        str,
-        typer.Option(
-            "--attack",
-            metavar="NAME[,NAME…]",
-            help="pgd, autoattack, or a list of attacks, each on what still stands. Default: pgd.",
-        ),
-    ] = "pgd",
-    steps: Annotated[
-        str | None,
-        typer.Option(
-            "--steps",
-            metavar="K[,K…]",
-            help="Steps of the attack; several give a curve of pgd. Default: 50 (pgd), 100 (apgd, fab), 1000 (cw, ddn),"
-            " 5000 queries (square).",
-        ),
-    ] = None,
-    step_size: options.StepSize = None,
-    search_step_size: Annotated[
-        bool,
-        typer.Option(
-            "--search-step-size", help="Of 1/4 to 4 times the step size of pgd take the strongest. Default: off."
-        ),
-    ] = False,
-    random_start: options.RandomStart = None,
-    restarts: options.Restarts = 1,
-    loss: options.Loss = None,
-    lam: Annotated[
-        float, typer.Option("--lam", metavar="L", min=0, help="Weight of adversarial risk in joint risk. Default: 1.")
-    ] = 1.0,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            metavar="FILE",
-            help="Base classifier of the risks: a perturbation counts only where it keeps its answer. Default: the"
-            " label.",
-        ),
-    ] = None,
-    checks: Annotated[
-        bool,
-        typer.Option("--checks/--no-checks", help="Look for red flags on up to 100 images. Default: on with --adv."),
-    ] = True,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if there is a red flag. Default: report it.")
-    ] = (False),
-    per_sample: Annotated[
-        str | None,
-        typer.Option(
-            "--per-sample",
-            metavar="FILE",
-            help="Write what became of each image as JSON lines; an interrupted run goes on from it. Default: off.",
-        ),
-    ] = None,
-    plot: Annotated[
-        str | None,
-        typer.Option(
-            "--plot", metavar="FILE", help="Draw accuracy against steps or eps: .png, .pdf, .svg. Default: off."
-        ),
-    ] = None,
-    limit: options.Limit = None,
-    data_root: options.DataRoot = None,
-    download: options.Download = False,
-    batch_size: options.BatchSize = None,
-    seed: options.Seed = 0,
-    device: options.Device = "auto",
-    amp: options.Amp = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    dry_run: options.DryRun = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Threats(Options):
+    """What the models are to withstand."""
+
+    panel: ClassVar[str] = "Adversary"
+
+    adv: str = option(
+        "--adv", choices=("none", *registry.NORMS), default="none", help="Norm of the adversary, per image."
+    )
+    eps: tuple[float, ...] = option(
+        "--eps",
+        metavar="E[,E…]",
+        minimum=0,
+        parse=fractions,
+        default=(),
+        help="Radii on the [0,1] pixel scale: 0.25,0.5 or 8/255.",
+    )
+    attack: str = option(
+        "--attack",
+        metavar="NAME[,NAME…]",
+        default="pgd",
+        help="autoattack, or a list of attacks, each on what still stands.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Ascent):
+    """How attacks look for a perturbation."""
+
+    panel: ClassVar[str] = "Attack"
+
+    steps: tuple[int, ...] | None = option(
+        "--steps",
+        metavar="K[,K…]",
+        parse=counts,
+        help="Steps of the attack, or queries of square; several give a curve of pgd.",
+        unset="50 (pgd), 100 (apgd, fab), 1000 (cw, ddn), 5000 (square)",
+    )
+    search_step_size: bool = option(
+        "--search-step-size", default=False, help="Of 1/4 to 4 times the step size take the strongest."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Options):
+    """What is measured and reported."""
+
+    panel: ClassVar[str] = "What is measured"
+
+    lam: float = option("--lam", metavar="L", default=1.0, help="Weight of adversarial risk in joint risk.")
+    base: str | None = option(
+        "--base",
+        metavar="FILE",
+        help="Base classifier of the risks: a perturbation counts only where it keeps its answer.",
+        unset="the label",
+    )
+    checks: bool = option(
+        "--checks/--no-checks", default=True, help="Look for red flags on up to 100 images.", unset="on"
+    )
+    strict: bool = option(
+        "--strict",
+        default=False,
+        needs="checks",
+        help="Exit with 1 if there is a red flag.",
+        unset="report it",
+        recorded=False,
+    )
+    per_sample: str | None = option(
+        "--per-sample",
+        metavar="FILE",
+        help="Write what became of each image as JSON lines; an interrupted run goes on from it.",
+        unset="off",
+    )
+    plot: str | None = option(
+        "--plot",
+        metavar="FILE",
+        help="Draw accuracy against steps or eps: .png, .pdf, .svg.",
+        unset="off",
+        recorded=False,
+    )
+
+
+_NEEDS_ADVERSARY = frozenset(
+    {
+        *("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss"),
+        *("lam", "base", "per_sample", "plot"),
+    }
+)
+_TAKES = {attack.name: attack.takes for attack in registry.ATTACKS.values()}
+_TAKES["pgd"] |= {"search_step_size"}
+_TAKES["autoattack"] = frozenset().union(*(_TAKES[name] for name in registry.AUTOATTACK))
+
+
+def _is_curve(options: Search) -> bool:
+    return options.search_step_size or len(options.steps or ()) > 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Checkpoints, Input, Threats, Search, Measured, Machine, Precision, Report, Talk, DryRun):
     """Report clean accuracy, and robust accuracy under attack at one or more radii, with 95% intervals.
 
     Reads the test split. The checkpoint may come from stdin: advtool train … | advtool eval --adv l2 --eps 0.5
     """
-    console.set_level(quiet, verbose)
-    norm, radii = parse.threat_model(adv, eps)
-    size = None if step_size is None else parse.number(step_size, "--step-size")
-    counts = parse.integers(steps, "--steps")
-    parse.choice(loss, "--loss", ("ce", "dlr", "margin"))
-    if not norm and plot:
-        raise UsageError("--plot needs --adv and --eps")
 
-    from advtool.commands.evaluate import Plan, run
-
-    plan = Plan(
-        checkpoints=tuple(ckpt or ()),
-        arch=arch,
-        normalize=normalize,
-        data=data,
-        split=split,
-        data_root=data_root,
-        download=download,
-        limit=limit,
-        norm=norm,
-        radii=tuple(radii),
-        attack=attack,
-        steps=counts,
-        step_size=size,
-        search=search_step_size,
-        random_start=random_start,
-        restarts=restarts,
-        loss=loss,
-        lam=lam,
-        base=base,
-        checks=checks,
-        per_sample=per_sample,
-        plot=plot,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        amp=amp,
+    command = "eval"
+    default_split = "test"
+    tables = (
+        Table("adv", {"none": frozenset(), **dict.fromkeys(registry.NORMS, _NEEDS_ADVERSARY)}),
+        Table("attack", _TAKES),
+        Table(
+            "curve",
+            {
+                "one number of --steps": frozenset({"restarts", "base", "per_sample"}),
+                "a curve (several --steps, or --search-step-size)": frozenset(),
+            },
+            lambda options: [
+                "a curve (several --steps, or --search-step-size)" if _is_curve(options) else "one number of --steps"
+            ],
+        ),
     )
-    run(plan, as_json=output.wants_json(json), strict=strict, dry_run=dry_run)

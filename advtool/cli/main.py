@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 import traceback
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 import advtool
 from advtool.cli import console
-from advtool.errors import AdvtoolError, UsageError, unknown
+from advtool.errors import AdvtoolError, unknown
 
 BROKEN_PIPE, INTERRUPTED = 141, 130
 
@@ -18,7 +19,7 @@ BROKEN_PIPE, INTERRUPTED = 141, 130
 class Group(TyperGroup):
     """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -27,7 +28,7 @@ class Group(TyperGroup):
             _silence_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
 
-    def resolve_command(self, ctx, args):
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             raise unknown("command", args[0], self.commands)
         return super().resolve_command(ctx, args)
@@ -57,15 +58,23 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from advtool.cli import attack, data, distill, evaluate, explain, relabel, theory, train
+    from advtool.cli import theory
+    from advtool.cli.attack import Attack
+    from advtool.cli.command import command
+    from advtool.cli.data import Data
+    from advtool.cli.distill import Distill
+    from advtool.cli.evaluate import Evaluate
+    from advtool.cli.explain import Explain
+    from advtool.cli.relabel import Relabel
+    from advtool.cli.train import Train
 
-    app.command("train")(train.train)
-    app.command("attack")(attack.attack)
-    app.command("distill")(distill.distill)
-    app.command("relabel")(relabel.relabel)
-    app.command("eval")(evaluate.evaluate)
-    app.command("explain")(explain.explain)
-    app.command("data")(data.data)
+    command(app, Train, "advtool.commands.train:run")
+    command(app, Attack, "advtool.commands.attack:run")
+    command(app, Distill, "advtool.commands.distill:run")
+    command(app, Relabel, "advtool.commands.relabel:run")
+    command(app, Evaluate, "advtool.commands.evaluate:run")
+    command(app, Explain, "advtool.commands.explain:run")
+    command(app, Data, "advtool.commands.data:run")
     theory.register(app, Group)
 
 
@@ -87,11 +96,6 @@ def _run() -> int:
     try:
         result = app(prog_name="advtool", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except UsageError as error:
-        if console.is_verbose():
-            traceback.print_exc()
-        console.error(error.describe(error.parameter and f"--{error.parameter.replace('_', '-')}"))
-        return error.exit_code
     except AdvtoolError as error:
         if console.is_verbose():
             traceback.print_exc()

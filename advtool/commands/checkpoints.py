@@ -1,37 +1,50 @@
 """Which checkpoint a command means, and whether data fits it."""
 
+from advtool.cli.groups import Foreign
 from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import by
+from advtool.io import streams
+from advtool.io.checkpoints import CheckpointFile
+from advtool.io.head import CompleteHead
+from advtool.io.shape import Shape, shape_text
+from advtool.models import importing
+from advtool.models.classifier import Classifier
+from advtool.models.importing import Wanted, refit
 
 
-def open_checkpoint(
-    ckpt: str | None, data: str | None, command: str, arch: str | None = None, normalize: str | None = None
-):
-    """(checkpoint file, --data now that it is known what stdin carries): --ckpt, or stdin if that is safetensors.
+def open_checkpoint(ckpt: str | None, data: str | None, options: Foreign) -> tuple[CheckpointFile, str | None]:
+    """(checkpoint file, --data now that it is known what stdin carries): `ckpt`, or stdin if that is safetensors.
 
     Parameters
     ----------
-    arch, normalize : of a PyTorch file
+    options : of the command, which say what a PyTorch file does not
     """
-    from advtool.io import streams
-    from advtool.models.importing import Wanted, read
-
-    wanted = Wanted(arch, normalize=normalize)
     on_stdin = ckpt == "-" or (
         ckpt is None and data != "-" and streams.stdin_is_data() and streams.stdin().kind == streams.SAFETENSORS
     )
     if on_stdin:
         if data == "-":
-            raise UsageError("--ckpt - and --data -: stdin can carry only one of them")
-        return read(streams.stdin(), wanted), data or "digits"
+            raise UsageError("stdin can carry only one of this and --data -", "ckpt", "-")
+        return _read(streams.stdin(), options), data or "digits"
     if ckpt is None:
         if streams.stdin_is_data() and data != "-":
             streams.stdin().expect(streams.SAFETENSORS, "a checkpoint, since there is no --ckpt")
-        raise UsageError(f"no checkpoint: pass --ckpt FILE, or pipe one in: advtool train … | advtool {command}")
-    return read(streams.open_path(ckpt), wanted), data
+        command = f"advtool {options.command}"
+        raise UsageError(f"no checkpoint: pass --ckpt FILE, or pipe one in: advtool train … | {command}")
+    return _read(streams.open_path(ckpt), options), data
 
 
-def check_size(model, shape, name: str, file) -> None:
+def _read(stream: streams.Stream, options: Foreign) -> CheckpointFile:
+    """A checkpoint; of our own files nothing is left to say, so what was said has to be so."""
+    file = importing.read(stream, Wanted(options.arch, normalize=options.normalize))
+    if "imported" not in file.meta:
+        if options.normalize is not None:
+            raise UsageError(f"is for PyTorch files; {file.path} has its own normaliser", "normalize")
+        if options.arch not in (None, file.meta.get("arch")):
+            raise UsageError(f"{file.path} is a {file.meta.get('arch')}", "arch", options.arch)
+    return file
+
+
+def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile) -> None:
     """Refuse images of another size than the checkpoint was made for.
 
     A PyTorch file does not say for what size its network was made: the model is made one for the size of the data
@@ -42,24 +55,22 @@ def check_size(model, shape, name: str, file) -> None:
     shape : (C, H, W) of the data
     name : of the data, for the message
     """
-    from advtool.models.importing import refit
-
-    if "imported" in file.meta and tuple(shape) != model.spec.shape:
+    if "imported" in file.meta and shape != model.spec.shape:
         refit(model, shape)
-    if tuple(shape) != tuple(model.spec.shape):
-        takes = f"the model takes {by(model.spec.shape)} {_trained_on(file)}"
+    if shape != model.spec.shape:
+        takes = f"the model takes {shape_text(model.spec.shape)} {_trained_on(file)}"
         channels, height, width = model.spec.shape
         if shape[0] == channels and height == width:
             takes += f"; advtool data --size {height} makes them fit"
-        raise AdvtoolError(f"{name} does not fit {file.path}: images are {by(shape)}, {takes}")
+        raise AdvtoolError(f"{name} does not fit {file.path}: images are {shape_text(shape)}, {takes}")
 
 
-def check_fit(model, head, name: str, file) -> None:
+def check_fit(model: Classifier, head: CompleteHead, name: str, file: CheckpointFile) -> None:
     """Refuse data whose shape or classes the checkpoint was not made for.
 
     Parameters
     ----------
-    head : of the data, complete
+    head : of the data
     name : of the data, for the message
     """
     check_size(model, head.shape, name, file)
@@ -70,6 +81,6 @@ def check_fit(model, head, name: str, file) -> None:
         raise AdvtoolError(f"{name} does not fit {file.path}: {classes} classes, {knows}")
 
 
-def _trained_on(file) -> str:
+def _trained_on(file: CheckpointFile) -> str:
     source = (file.meta.get("data") or {}).get("source", "other data")
     return f"(trained on {source}; see --data)"

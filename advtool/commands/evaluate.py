@@ -1,137 +1,123 @@
-"""What ``advtool eval`` does once its options are parsed."""
+"""What ``advtool eval`` does once its options are read: read, evaluate, report."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from advtool import device as devices
 from advtool import distributed
 from advtool.cli import console, output
+from advtool.cli.evaluate import Evaluate
 from advtool.commands.checkpoints import check_fit, open_checkpoint
 from advtool.commands.report import compare, show
 from advtool.data.arrays import load
-from advtool.data.sources import resolve
+from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation import plots
 from advtool.evaluation import run as evaluating
 from advtool.evaluation.plan import Evaluation
-from advtool.evaluation.run import BATCH_SIZE, Subject, share, together
+from advtool.evaluation.run import Subject, share, together
+from advtool.groups import BATCH_SIZE
+from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
+from advtool.models.classifier import Classifier
+
+PLANNED = ("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The options of ``advtool eval``, parsed."""
+class Inputs:
+    """What is evaluated, and on which images."""
 
-    checkpoints: tuple[str, ...]
-    arch: str | None
-    normalize: str | None
-    data: str | None
-    split: str | None
-    data_root: Path | None
-    download: bool
-    limit: int | None
-    norm: str | None
-    radii: tuple[float, ...]
-    attack: str
-    steps: tuple[int, ...] | None
-    step_size: float | None
-    search: bool
-    random_start: bool | None
-    restarts: int
-    loss: str | None
-    lam: float
-    base: str | None
-    checks: bool
-    per_sample: str | None
-    plot: str | None
-    batch_size: int | None
-    seed: int
-    device: str
-    amp: bool | None
-
-    def evaluation(self) -> Evaluation:
-        """What is to be measured; refuses what does not go together."""
-        plan = Evaluation.of(
-            adv=self.norm,
-            eps=self.radii,
-            attack=self.attack,
-            steps=self.steps,
-            step_size=self.step_size,
-            search_step_size=self.search,
-            random_start=self.random_start,
-            restarts=self.restarts,
-            loss=self.loss,
-            lam=self.lam,
-            base=self.base,
-            per_sample=self.per_sample,
-        )
-        evaluating.check(plan, self.per_sample, len(self.checkpoints or (None,)))
-        if self.plot:
-            plots.check_path(self.plot)
-            output.check_directory(Path(self.plot).parent)
-        return plan
+    files: Sequence[CheckpointFile]
+    models: Sequence[Classifier]
+    base_file: CheckpointFile | None
+    base: Subject | None
+    source: Source
 
 
-def run(plan: Plan, as_json: bool, strict: bool, dry_run: bool) -> None:
+def run(options: Evaluate) -> None:
     """Evaluate each checkpoint and report."""
-    console.interruptible()
-    evaluation = plan.evaluation()
-    device, reason = devices.choose(plan.device)
-    settings = devices.Settings(
-        device, plan.batch_size or BATCH_SIZE, plan.seed, devices.use_amp(plan.amp, device, training=False)
-    )
-    files, data = [], plan.data
-    for name in plan.checkpoints or (None,):
-        file, data = open_checkpoint(name, data, "eval", plan.arch, plan.normalize)
-        files.append(file)
-    source = resolve(data, plan.split, default_split="test", data_root=plan.data_root, download=plan.download)
-    models = [restore(file).to(device) for file in files]
-    base_file = open_checkpoint(plan.base, data, "eval", plan.arch, plan.normalize)[0] if plan.base else None
-    base = Subject(restore(base_file).to(device), plan.base) if base_file else None
-    if dry_run:
-        resolved = {**asdict(plan), "data_root": str(plan.data_root), "device": str(device), "amp": settings.amp}
-        resolved |= {
-            "attacks": [attack.name for attack in evaluation.attacks],
-            "source": source.name,
-            "split": source.split,
-        }
-        output.print_json({"schema": 1, "command": "eval", **resolved})
+    plan = _planned(options)
+    evaluating.check(plan, options.per_sample, len(options.ckpt))
+    if options.plot:
+        plots.check_path(options.plot)
+        output.check_directory(Path(options.plot).parent, "--plot")
+    device, reason = devices.choose(options.device)
+    inputs = _inputs(options, device)
+    amp = devices.use_amp(options.amp, device, training=False)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    if options.dry_run:
+        output.print_json(_resolved(options, plan, inputs.source, settings))
         return
     console.detail(f"device: {reason}")
-    if distributed.processes().world > 1 and not source.repeatable:
-        raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    images = load(source, plan.limit)
-    if base is not None:
-        check_fit(base.model, images.head, images.name, base_file)
-    reports = []
-    with distributed.joined(device.type == "cuda"):
-        for file, model in zip(files, models, strict=True):
-            check_fit(model, images.head, images.name, file)
-            subject = Subject(model, file.path, file.sha256)
-            with console.bar("evaluating", len(share(images)) * evaluation.passes) as advance:
-                made = evaluating.report(
-                    evaluation,
-                    subject,
-                    images,
-                    settings,
-                    base=base,
-                    per_sample=plan.per_sample,
-                    checks=plan.checks,
-                    progress=advance,
-                )
-            reports.append(made)
-        distributed.barrier()
+    reports = _reports(options, plan, inputs, settings)
     if not distributed.processes().is_first:
         return
-    if plan.plot:
-        plots.plot_accuracy(Path(plan.plot), reports)
-    _print(reports, as_json)
+    if options.plot:
+        plots.plot_accuracy(Path(options.plot), reports)
+    _print(reports, output.wants_json(options.json))
     flags = [flag for report in reports for flag in report["flags"]]
-    if strict and flags:
+    if options.strict and flags:
         raise AdvtoolError(f"red flags: {', '.join(flag['name'] for flag in flags)}")
 
 
-def _print(reports: list[dict], as_json: bool) -> None:
+def _planned(options: Evaluate) -> Evaluation:
+    """What is measured, with every option of the attacks decided."""
+    chosen = {name: getattr(options, name) for name in (*PLANNED, "lam", "base", "per_sample")}
+    return Evaluation.of(adv=options.adv, **chosen)
+
+
+def _inputs(options: Evaluate, device: torch.device) -> Inputs:
+    files, data = [], options.data
+    for name in options.ckpt or (None,):
+        file, data = open_checkpoint(name, data, options)
+        files.append(file)
+    source = replace(options, data=data).open()
+    models = [restore(file).to(device) for file in files]
+    base_file = open_checkpoint(options.base, data, options)[0] if options.base else None
+    base = Subject(restore(base_file).to(device), options.base) if base_file else None
+    return Inputs(files, models, base_file, base, source)
+
+
+def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devices.Settings) -> list[dict[str, Any]]:
+    """A report for each checkpoint."""
+    if distributed.processes().world > 1 and not inputs.source.repeatable:
+        raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
+    images = load(inputs.source, options.limit)
+    if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
+        check_fit(inputs.base.model, images.head, images.name, inputs.base_file)
+    reports = []
+    with distributed.joined(settings.device.type == "cuda"):
+        for file, model in zip(inputs.files, inputs.models, strict=True):
+            check_fit(model, images.head, images.name, file)
+            subject = Subject(model, file.path, file.sha256)
+            more = {"per_sample": options.per_sample, "checks": options.checks}
+            with console.bar("evaluating", len(share(images)) * plan.passes) as progress:
+                made = evaluating.report(plan, subject, images, settings, base=inputs.base, progress=progress, **more)
+            reports.append(made)
+        distributed.barrier()
+    return reports
+
+
+def _resolved(options: Evaluate, plan: Evaluation, source: Source, settings: devices.Settings) -> dict[str, Any]:
+    """What a dry run shows. Of an ensemble each attack has options of its own, which ``attacks`` lists."""
+    decided: dict[str, Any] = {"batch_size": settings.batch_size, "device": str(settings.device), "amp": settings.amp}
+    decided |= {"data": options.data or source.name, "split": source.split}
+    stages = [stage.attacks for stage in plan.stages]
+    if len(stages) == 1 and len(stages[0]) == 1 and not plan.plateau and not plan.searches:
+        own = stages[0][0].to_json()
+        decided |= {name: own[name] for name in ("step_size", "random_start", "restarts", "loss")}
+        decided["steps"] = None if own["steps"] is None else (own["steps"],)
+    attacks = [[attack.to_json() for attack in attacks] for attacks in stages]
+    shown = {"attacks": attacks, "source": source.name, "split": source.split}
+    return {"schema": 1, "command": "eval", **shown, "options": replace(options, **decided).values()}
+
+
+def _print(reports: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         output.print_json(reports[0] if len(reports) == 1 else together(reports))
         return

@@ -6,10 +6,11 @@ import numpy as np
 
 from advtool.io import images
 from advtool.io.head import Head
+from advtool.io.readers import Arrays, Reader
 from advtool.io.samples import Sample
 
 
-class ArrayReader:
+class ArrayReader(Reader):
     """One pass over arrays in their own order; keys are the index with five digits.
 
     Parameters
@@ -20,8 +21,11 @@ class ArrayReader:
     """
 
     def __init__(self, pixels: np.ndarray, labels: np.ndarray, head: Head, name: str):
-        self.head = head
-        self._pixels, self._labels, self._name = pixels, labels, name
+        self._head, self._pixels, self._labels, self._name = head, pixels, labels, name
+
+    @property
+    def head(self) -> Head:
+        return self._head
 
     def __iter__(self) -> Iterator[Sample]:
         encode, extension = (images.encode_png, "png") if self._pixels.dtype == np.uint8 else (images.encode_npy, "npy")
@@ -29,6 +33,9 @@ class ArrayReader:
             members = {extension: encode(pixels), "cls": str(int(label)).encode()}
             yield Sample(f"{index:05d}", members, self._name)
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Pixels N×C×H×W, labels, and keys at once, past the encoding."""
-        return self._pixels, self._labels.astype(np.int64), [f"{i:05d}" for i in range(len(self._labels))]
+    def count(self) -> int:
+        return len(self._labels)
+
+    def arrays(self) -> Arrays:
+        keys = [f"{index:05d}" for index in range(len(self._labels))]
+        return Arrays(self._pixels, self._labels.astype(np.int64), keys)

@@ -5,11 +5,14 @@ from itertools import chain, islice
 
 import numpy as np
 
-from advtool.data.sources import Reader, Source
+from advtool.data.checker import SampleChecker
+from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
 from advtool.io import images
-from advtool.io.head import Head, by
-from advtool.io.samples import KNOWN_EXTENSIONS, Sample
+from advtool.io.head import CompleteHead, complete
+from advtool.io.readers import Arrays, Reader
+
+__all__ = ["Images", "SampleChecker", "TooLarge", "complete", "load"]
 
 _CHUNK = 4096
 _LOOKED_AT = 64
@@ -28,7 +31,7 @@ class Images:
     pixels : uint8 in 0..255 or float32 in [0, 1], N×C×H×W
     labels : int64, N
     keys : sample keys, N
-    head : with `shape` and `num_classes` filled in
+    head : of the source, complete
     name, split : of the source
     provenance : contents of the samples' .json members, where they have any
     """
@@ -36,7 +39,7 @@ class Images:
     pixels: np.ndarray
     labels: np.ndarray
     keys: list[str]
-    head: Head
+    head: CompleteHead
     name: str
     split: str | None
     provenance: list[dict] | None = None
@@ -67,78 +70,46 @@ def load(source: Source, limit: int | None = None, max_bytes: float = float("inf
     AdvtoolError
         naming the sample, if images differ in shape or kind, or a label does not fit the classes
     """
-    reader = source.open()
-    if hasattr(reader, "arrays"):
-        provenance = None
-        pixels, labels, keys = (part[:limit] for part in reader.arrays())
-        if size:
-            pixels = np.stack([_resized(image, size, source.name) for image in pixels])
-        if pixels.nbytes > max_bytes:
-            raise TooLarge(f"{source.name}: {pixels.nbytes / 2**30:.1f} GiB of pixels")
-    else:
-        pixels, labels, keys, provenance = _collect(source, reader, limit, max_bytes, size)
-    head = complete(reader.head, tuple(pixels.shape[1:]), int(labels.max()))
-    return Images(pixels, labels, keys, head, source.name, head.split or source.split, provenance)
+    with source.open() as reader:
+        if arrays := reader.arrays():
+            found, provenance = _whole(arrays.take(slice(limit)), max_bytes, size, source.name), None
+        else:
+            found, provenance = _collected(reader, limit, max_bytes, size, source.name)
+        head = complete(reader.head, found.pixels.shape[1:], int(found.labels.max()))
+    return Images(*found, head, source.name, head.split or source.split, provenance)
 
 
-class SampleChecker:
-    """Decodes samples and holds them to one shape, one kind and one set of classes.
-
-    With `sizes_differ` only the number of channels has to agree.
-    """
-
-    def __init__(self, head: Head, sizes_differ: bool = False):
-        self._shape, self._classes, self._sizes_differ = head.shape, head.num_classes, sizes_differ
-        self._dtype, self._first = None, None
-
-    def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
-        """(pixels C×H×W, label) of a sample."""
-        pixels, label = sample.pixels(), sample.label
-        members = sample.members.keys() & KNOWN_EXTENSIONS
-        if self._first is None:
-            self._first, self._dtype = sample.key, pixels.dtype
-            self._shape = self._shape or pixels.shape
-            self._members = members
-        if len(pixels) == 1 and self._shape[0] == 3:
-            pixels = np.repeat(pixels, 3, axis=0)
-        if pixels.shape != self._shape and not (self._sizes_differ and len(pixels) == self._shape[0]):
-            raise sample.fault(
-                f"image is {by(pixels.shape)}, but those before it are {by(self._shape)}"
-                " (advtool data --size N makes them one size)"
-                if sample.key != self._first
-                else f"image is {by(pixels.shape)}, but the head says {by(self._shape)}"
-            )
-        if pixels.dtype != self._dtype:
-            raise sample.fault(f"image is {pixels.dtype}, but those before it are {self._dtype}")
-        if members != self._members:
-            raise sample.fault(f"has members {' '.join(sorted(members))}, others {' '.join(sorted(self._members))}")
-        if self._classes is not None and label >= self._classes:
-            raise sample.fault(f"label {label}, but there are {self._classes} classes")
-        return pixels, label
+def _whole(arrays: Arrays, max_bytes: float, size: int | None, name: str) -> Arrays:
+    if size:
+        arrays = arrays._replace(pixels=np.stack([_resized(image, size, name) for image in arrays.pixels]))
+    if arrays.pixels.nbytes > max_bytes:
+        raise TooLarge(f"{name}: {arrays.pixels.nbytes / 2**30:.1f} GiB of pixels")
+    return arrays
 
 
-def complete(head: Head, shape: tuple[int, int, int], max_label: int) -> Head:
-    """Fill in what a stream did not say about itself; class names default to the label numbers."""
-    num_classes = head.num_classes or max_label + 1
-    classes = head.classes or tuple(str(label) for label in range(num_classes))
-    return replace(head, shape=shape, num_classes=num_classes, classes=classes)
-
-
-def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float, size: int | None):
+def _collected(
+    reader: Reader, limit: int | None, max_bytes: float, size: int | None, name: str
+) -> tuple[Arrays, list[dict] | None]:
+    """(the samples, contents of their .json members)."""
     samples, head = iter(reader), reader.head
     if size:
         start = list(islice(samples, _LOOKED_AT))
         samples = chain(start, samples)
         head = replace(head, shape=(max(sample.shape()[0] for sample in start), size, size))
     check = SampleChecker(head, sizes_differ=size is not None)
-    chunks, chunk, labels, keys, provenance, used = [], [], [], [], [], 0
+    chunks: list[np.ndarray] = []
+    chunk: list[np.ndarray] = []
+    labels: list[int] = []
+    keys: list[str] = []
+    provenance: list[dict] = []
+    used = 0
     for sample in islice(samples, limit):
         pixels, label = check(sample)
         if size:
             pixels = _resized(pixels, size, f"{sample.shard}: sample '{sample.key}'")
         used += pixels.nbytes
         if used > max_bytes:
-            raise TooLarge(f"{source.name}: more than {max_bytes / 2**30:.2g} GiB of pixels")
+            raise TooLarge(f"{name}: more than {max_bytes / 2**30:.2g} GiB of pixels")
         chunk.append(pixels)
         labels.append(label)
         keys.append(sample.key)
@@ -149,7 +120,7 @@ def _collect(source: Source, reader: Reader, limit: int | None, max_bytes: float
             chunk = []
     if chunk:
         chunks.append(np.stack(chunk))
-    return np.concatenate(chunks), np.array(labels, np.int64), keys, provenance or None
+    return Arrays(np.concatenate(chunks), np.array(labels, np.int64), keys), provenance or None
 
 
 def _resized(pixels: np.ndarray, size: int, where: str) -> np.ndarray:

@@ -7,8 +7,6 @@ from torch import Tensor
 from advtool import keyed
 
 PADDING = 4
-RESIZED_CROPS = ("rrc", "rrc+flip")
-CHOICES = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
 
 
 def augment(x: Tensor, ids: Tensor, seed: int, kind: str) -> Tensor:

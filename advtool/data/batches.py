@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -11,18 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advtool import keyed
-from advtool.data.arrays import Images, SampleChecker
+from advtool import keyed, seeds
+from advtool.data.arrays import Images
+from advtool.data.checker import SampleChecker
 from advtool.data.crops import random_resized_crop
 from advtool.data.sources import Source
 from advtool.io import images
-from advtool.io.head import Head
+from advtool.io.head import CompleteHead
+from advtool.io.readers import Reader
 from advtool.io.samples import Sample
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pixels float32 in [0, 1] N×C×H×W, labels N, sample ids N."""
 
 SHUFFLE_BUFFER = 10_000
+
+_Read = Callable[[], Sample]
+_Decoded = tuple[np.ndarray, int, str]
+"""Pixels, label, key."""
 
 
 class Batches(Protocol):
@@ -31,11 +37,14 @@ class Batches(Protocol):
     Attributes
     ----------
     head : with shape and classes
-    n : number of samples an epoch, None if not known
+    n : number of samples per epoch, None if not known
     """
 
-    head: Head
-    n: int | None
+    @property
+    def head(self) -> CompleteHead: ...
+
+    @property
+    def n(self) -> int | None: ...
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch, in an order that depends on the seed and the epoch."""
@@ -64,7 +73,7 @@ class MemoryBatches:
         self._ids = keyed.ids_of(loaded.keys).to(device)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        generator = torch.Generator().manual_seed(keyed.derive(self._seed, "order", epoch))
+        generator = torch.Generator().manual_seed(seeds.derive(self._seed, "order", epoch))
         order = torch.randperm(self.n, generator=generator).to(self._labels.device)
         for index in order.split(self._batch_size):
             yield to_float(self._pixels[index]), self._labels[index], self._ids[index]
@@ -84,7 +93,7 @@ class StreamBatches:
     def __init__(
         self,
         source: Source,
-        head: Head,
+        head: CompleteHead,
         batch_size: int,
         seed: int,
         device: torch.device,
@@ -93,19 +102,21 @@ class StreamBatches:
         size: int | None = None,
         random_crop: bool = False,
     ):
-        self.head, self.n = head, limit
+        self.head = head
+        self.n: int | None = limit
         self._source, self._batch_size, self._seed = source, batch_size, seed
         self._device, self._limit, self._workers = device, limit, workers
         self._size, self._random_crop = size, random_crop
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         decode = self._decoder(epoch)
-        samples = self._shuffled(keyed.derive(self._seed, "order", epoch))
-        count, ahead = 0, deque()
-        with ThreadPoolExecutor(self._workers) as pool:
+        count = 0
+        ahead: deque[list[Future[_Decoded]]] = deque()
+        with self._source.open() as reader, ThreadPoolExecutor(self._workers) as pool:
+            samples = self._shuffled(reader, seeds.derive(self._seed, "order", epoch))
             while True:
                 while len(ahead) < 2 and (batch := list(islice(samples, self._batch_size))):
-                    ahead.append([pool.submit(decode, sample) for sample in batch])
+                    ahead.append([pool.submit(decode, read) for read in batch])
                 if not ahead:
                     break
                 decoded = [future.result() for future in ahead.popleft()]
@@ -117,21 +128,21 @@ class StreamBatches:
                 )
         self.n = count
 
-    def _shuffled(self, seed: int) -> Iterator[Callable[[], Sample]]:
-        """The samples in random order, each as a function that reads it."""
-        reader = self._source.open()
-        if hasattr(reader, "shuffled"):
-            return reader.shuffled(seed, self._limit)
+    def _shuffled(self, reader: Reader, seed: int) -> Iterator[_Read]:
+        """The samples in random order: as a whole where the reader lists them, else in a buffer."""
+        if listing := reader.listing():
+            order = np.random.default_rng(seed).permutation(len(listing.keys[: self._limit]))
+            return (partial(listing.read, int(index)) for index in order)
         from webdataset.filters import shuffle
 
         shuffled = shuffle(SHUFFLE_BUFFER, initial=SHUFFLE_BUFFER, seed=seed)
-        return (partial(_itself, sample) for sample in shuffled(islice(iter(reader), self._limit)))
+        return (partial(_already_read, sample) for sample in shuffled(islice(iter(reader), self._limit)))
 
-    def _decoder(self, epoch: int) -> Callable[[Callable[[], Sample]], tuple[np.ndarray, int, str]]:
+    def _decoder(self, epoch: int) -> Callable[[_Read], _Decoded]:
         check = SampleChecker(self.head, sizes_differ=self._size is not None)
-        seed = keyed.derive(self._seed, "crop", epoch)
+        seed = seeds.derive(self._seed, "crop", epoch)
 
-        def decode(read: Callable[[], Sample]) -> tuple[np.ndarray, int, str]:
+        def decode(read: _Read) -> _Decoded:
             sample = read()
             pixels, label = check(sample)
             if self._size and self._random_crop:
@@ -143,7 +154,7 @@ class StreamBatches:
         return decode
 
 
-def _itself(sample: Sample) -> Sample:
+def _already_read(sample: Sample) -> Sample:
     return sample
 
 

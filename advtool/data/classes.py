@@ -1,23 +1,21 @@
 """How many classes a source has, where it does not say so itself."""
 
-from dataclasses import replace
 from itertools import islice
 
-from advtool.data.arrays import complete
 from advtool.data.sources import Source
 from advtool.errors import UsageError
-from advtool.io.head import Head
+from advtool.io.head import Head, LabelledHead
 
 
 def counted(head: Head, source: Source, limit: int | None = None) -> Head:
     """The head with the number of classes filled in, by reading through a source that can be read again."""
     if head.num_classes is not None or not source.repeatable:
         return head
-    largest = max(sample.label for sample in islice(iter(source.open()), limit))
-    return replace(complete(head, head.shape, largest), shape=head.shape)
+    with source.open() as reader:
+        return head.with_classes(max(sample.label for sample in islice(iter(reader), limit)))
 
 
-def declared(head: Head, source: Source, limit: int | None = None, asked: int | None = None) -> Head:
+def declared(head: Head, source: Source, limit: int | None = None, asked: int | None = None) -> LabelledHead:
     """The head with number and names of the classes: as the source says, as asked, or as counted.
 
     Raises
@@ -26,8 +24,8 @@ def declared(head: Head, source: Source, limit: int | None = None, asked: int | 
         if they are not known, or the source says another number than was asked
     """
     if asked and head.num_classes not in (None, asked):
-        raise UsageError(f"--classes {asked}: {source.name} says that it has {head.num_classes}")
-    head = complete(head, head.shape, asked - 1) if asked else counted(head, source, limit)
+        raise UsageError(f"{source.name} says that it has {head.num_classes}", parameter="classes", value=asked)
+    head = head.with_classes(asked - 1) if asked else counted(head, source, limit)
     if head.num_classes is None:
-        raise UsageError(f"{source.name} does not say how many classes it has: pass --classes K")
-    return complete(head, head.shape, 0)
+        raise UsageError(f"needed, since {source.name} does not say how many it has", parameter="classes")
+    return head.with_classes(0)

@@ -13,6 +13,7 @@ from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.head import Head
 from advtool.io.samples import Sample
+from advtool.io.shape import Shape
 
 _LOOKED_AT = 64
 
@@ -41,25 +42,27 @@ def convert(source: Source, command: str, limit: int | None = None, size: int | 
     samples = iter(reader)
     start = list(islice(samples, _LOOKED_AT if size else 1))
     channels = head.shape[0] if head.shape else max(sample.shape()[0] for sample in start)
-    shape = (channels, size, size) if size else head.shape
-    head = head.after(command, shape=shape, split=head.split or source.split, source=head.source or source.name)
+    resized: Shape | None = (channels, size, size) if size else None
+    origin = head.source or source.name
+    head = head.after(command, shape=resized or head.shape, split=head.split or source.split, source=origin)
     chained = islice(itertools.chain(start, samples), limit)
-    return Conversion(head, (_plain(sample, size, shape) for sample in chained))
+    return Conversion(head, (_plain(sample, resized) for sample in chained))
 
 
-def _plain(sample: Sample, size: int | None, shape: tuple[int, int, int] | None) -> Sample:
+def _plain(sample: Sample, resized: Shape | None) -> Sample:
     extension = sample.extension
     _ = sample.label
     data = sample.members[extension]
-    if size:
+    if resized:
         if extension == images.FLOAT:
             raise AdvtoolError(f"{sample.shard}: sample '{sample.key}': float images are not resized")
+        channels, side, _ = resized
         pixels = sample.pixels()
-        if len(pixels) == 1 and shape[0] == 3:
+        if len(pixels) == 1 and channels == 3:
             pixels = np.repeat(pixels, 3, axis=0)
-        if len(pixels) != shape[0]:
+        if len(pixels) != channels:
             raise sample.fault("is a colour image, but those before it are grey")
-        extension, data = "png", images.encode_png(images.resize(pixels, size))
+        extension, data = "png", images.encode_png(images.resize(pixels, side))
     members = {extension: data, "cls": sample.members["cls"]}
     if "json" in sample.members:
         members["json"] = sample.members["json"]

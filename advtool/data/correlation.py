@@ -42,5 +42,5 @@ def most_correlated(images: Images, k: int) -> tuple[int, ...]:
     """
     correlation = label_correlation(images).ravel()
     if k > correlation.size:
-        raise UsageError(f"--top-pixels {k}: the images have {correlation.size}")
+        raise UsageError(f"the images have {correlation.size}", parameter="top_pixels", value=k)
     return tuple(sorted(int(index) for index in np.argsort(-correlation, kind="stable")[:k]))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from advtool import keyed
+from advtool import seeds
 
 AREA = (0.08, 1.0)
 RATIO = (3 / 4, 4 / 3)
@@ -28,7 +28,7 @@ def random_resized_crop(pixels: np.ndarray, size: int, key: str, seed: int) -> n
     """
     from PIL import Image
 
-    box = _box(pixels.shape[1:], np.random.default_rng([keyed.derive(seed, key)]))
+    box = _box(pixels.shape[1:], np.random.default_rng([seeds.derive(seed, key)]))
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
     scaled = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
     return scaled[None] if scaled.ndim == 2 else np.ascontiguousarray(scaled.transpose(2, 0, 1))

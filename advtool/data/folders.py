@@ -1,16 +1,14 @@
-"""Folders of images, one folder a class: ``DIR/CLASS/**/IMAGE`` or ``DIR/SPLIT/CLASS/**/IMAGE``."""
+"""Folders of images, one folder per class: ``DIR/CLASS/**/IMAGE`` or ``DIR/SPLIT/CLASS/**/IMAGE``."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import images
 from advtool.io.head import Head
+from advtool.io.readers import Listing, Reader
 from advtool.io.samples import Sample
 
 _SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "validation")}
@@ -31,7 +29,7 @@ class ClassFolders:
         return FolderReader(self)
 
 
-class FolderReader:
+class FolderReader(Reader):
     """One pass: the first image of each class, then the second of each, and so on.
 
     Interleaved, any beginning of the stream has all classes in it. Files are passed on as they are if all have
@@ -40,17 +38,18 @@ class FolderReader:
 
     def __init__(self, source: ClassFolders):
         self._source = source
-        self._keys: dict[str, Path] = {}
         classes = _class_folders(source.directory)
-        self._files = [_image_files(folder) for folder in classes]
-        for folder, files in zip(classes, self._files, strict=True):
-            if not files:
+        files = [_image_files(folder) for folder in classes]
+        for folder, of_class in zip(classes, files, strict=True):
+            if not of_class:
                 raise AdvtoolError(f"{folder}: class folder without an image")
-        extensions = {_extension(path) for files in self._files for path in files}
-        self._as_is = len(extensions) == 1
-        shapes = {self._sample(0, path).shape() for path in itertools.islice(self._in_order(), _HEADERS_READ)}
+        self._files = [(label, path) for row in itertools.zip_longest(*files) for label, path in enumerate(row) if path]
+        self._keys: list[str] = []
+        self._later_keys = _keys(source.directory, (path for _, path in self._files))
+        self._as_is = len({_extension(path) for _, path in self._files}) == 1
+        shapes = {self._sample(index).shape() for index in range(min(len(self._files), _HEADERS_READ))}
         sizes, channels = {shape[1:] for shape in shapes}, max(shape[0] for shape in shapes)
-        self.head = Head(
+        self._head = Head(
             classes=tuple(folder.name for folder in classes),
             num_classes=len(classes),
             shape=(channels, *sizes.pop()) if len(sizes) == 1 else None,
@@ -58,40 +57,27 @@ class FolderReader:
             source=source.name,
         )
 
+    @property
+    def head(self) -> Head:
+        return self._head
+
     def __iter__(self) -> Iterator[Sample]:
-        for row in self._rows():
-            for label, path in enumerate(row):
-                if path:
-                    yield self._sample(label, path)
+        return map(self._sample, range(len(self._files)))
 
-    def __len__(self) -> int:
-        return sum(map(len, self._files))
+    def count(self) -> int:
+        return len(self._files)
 
-    def shuffled(self, seed: int, limit: int | None = None) -> Iterator[Callable[[], Sample]]:
-        """The first `limit` images in random order, each as a function that reads its file."""
-        labelled = [(label, path) for row in self._rows() for label, path in enumerate(row) if path][:limit]
-        for _, path in labelled:
-            self._key(path)  # numbered in the order of the files, not in that of the shuffle
-        for index in np.random.default_rng(seed).permutation(len(labelled)):
-            yield partial(self._sample, *labelled[index])
+    def listing(self) -> Listing:
+        self._keys.extend(self._later_keys)
+        return Listing(self._keys, self._sample)
 
-    def _rows(self) -> Iterator[tuple[Path | None, ...]]:
-        return itertools.zip_longest(*self._files)
+    def _key(self, index: int) -> str:
+        self._keys.extend(itertools.islice(self._later_keys, max(0, index + 1 - len(self._keys))))
+        return self._keys[index]
 
-    def _key(self, path: Path) -> str:
-        """The path below the source without its extension, dots replaced; numbered where that occurs twice."""
-        plain = str(path.relative_to(self._source.directory).with_suffix("")).replace(".", "_")
-        key, number = plain, 1
-        while self._keys.setdefault(key, path) != path:
-            number += 1
-            key = f"{plain}_{number}"
-        return key
-
-    def _in_order(self) -> Iterator[Path]:
-        return (path for row in self._rows() for path in row if path)
-
-    def _sample(self, label: int, path: Path) -> Sample:
-        key, extension = self._key(path), _extension(path)
+    def _sample(self, index: int) -> Sample:
+        label, path = self._files[index]
+        key, extension = self._key(index), _extension(path)
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -100,6 +86,18 @@ class FolderReader:
         if self._as_is:
             return sample
         return Sample(key, {"png": images.encode_png(sample.pixels()), "cls": sample.members["cls"]}, sample.shard)
+
+
+def _keys(directory: Path, files: Iterable[Path]) -> Iterator[str]:
+    """The paths below the directory without their extensions, dots replaced; numbered where that occurs twice."""
+    owners: dict[str, Path] = {}
+    for path in files:
+        plain = str(path.relative_to(directory).with_suffix("")).replace(".", "_")
+        key, number = plain, 1
+        while owners.setdefault(key, path) != path:
+            number += 1
+            key = f"{plain}_{number}"
+        yield key
 
 
 def resolve(name: str, directory: Path, split: str | None, default_split: str) -> ClassFolders:
@@ -113,10 +111,11 @@ def resolve(name: str, directory: Path, split: str | None, default_split: str) -
     if found:
         split = split or default_split
         if split not in found:
-            raise UsageError(f"--data {name}: has no split '{split}' (has {', '.join(found)})")
+            raise UsageError(f"has no split '{split}' (has {', '.join(found)})", parameter="data", value=name)
         return ClassFolders(name, found[split], split, tuple(found))
     if not any(_image_files(folder) for folder in _class_folders(directory)):
-        raise UsageError(f"--data {name}: neither shards (train-*.tar) nor class folders with images in this directory")
+        message = "neither shards (train-*.tar) nor class folders with images in this directory"
+        raise UsageError(message, parameter="data", value=name)
     return ClassFolders(name, directory)
 
 

@@ -10,14 +10,15 @@ from itertools import islice
 
 import numpy as np
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.data.arrays import Images
-from advtool.data.sources import Reader, Source
+from advtool.data.sources import Source
 from advtool.errors import UsageError
 from advtool.io.head import Head
+from advtool.io.readers import Arrays, Listing, Reader
 from advtool.io.samples import Sample
 
-_SEED = keyed.derive(0, "validation")
+_SEED = seeds.derive(0, "validation")
 
 
 def is_held_out(keys: Sequence[str], fraction: float) -> np.ndarray:
@@ -41,7 +42,7 @@ def split(images: Images, fraction: float) -> tuple[Images, Images]:
 def check(held_out: int, n: int, fraction: float) -> None:
     """Refuse a fraction that leaves nothing on one side."""
     if not 0 < held_out < n:
-        raise UsageError(f"--val {fraction:g}: of {n:,} images {held_out:,} would be held out")
+        raise UsageError(f"of {n:,} images {held_out:,} would be held out", parameter="val", value=f"{fraction:g}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ class Part:
         return _PartReader(self.whole.open(), self)
 
 
-class _PartReader:
+class _PartReader(Reader):
+    """Knows what the reader of the whole source knows, of its own samples."""
+
     def __init__(self, reader: Reader, part: Part):
         self._reader, self._part = reader, part
 
@@ -87,6 +90,24 @@ class _PartReader:
         return self._reader.head
 
     def __iter__(self) -> Iterator[Sample]:
-        for sample in islice(iter(self._reader), self._part.limit):
-            if is_held_out([sample.key], self._part.fraction)[0] == self._part.held_out:
-                yield sample
+        samples = iter(self._reader)
+        return (sample for sample in islice(samples, self._part.limit) if len(self._kept([sample.key])))
+
+    def count(self) -> int | None:
+        known = self.listing() or self.arrays()
+        return None if known is None else len(known.keys)
+
+    def arrays(self) -> Arrays | None:
+        whole = self._reader.arrays()
+        return None if whole is None else whole.take(self._kept(whole.keys[: self._part.limit]))
+
+    def listing(self) -> Listing | None:
+        whole = self._reader.listing()
+        return None if whole is None else whole.take(self._kept(whole.keys[: self._part.limit]))
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _kept(self, keys: Sequence[str]) -> np.ndarray:
+        """Indices of the keys that belong to the part."""
+        return np.flatnonzero(is_held_out(keys, self._part.fraction) == self._part.held_out)

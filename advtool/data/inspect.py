@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from advtool.data.arrays import SampleChecker, complete
+from advtool.data.checker import SampleChecker
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
+from advtool.io.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Summary:
     n : number of samples
     shape : (C, H, W), None where images differ in size
     formats : image extension → count
-    class_counts : samples a class, in the order of the labels
+    class_counts : samples per class, in the order of the labels
     classes : class names
     history : commands that made it
     """
@@ -25,7 +26,7 @@ class Summary:
     source: str
     split: str | None
     n: int
-    shape: tuple[int, int, int] | None
+    shape: Shape | None
     formats: dict[str, int]
     num_classes: int
     class_counts: list[int]
@@ -39,26 +40,29 @@ class Summary:
 
 def summarize(source: Source, limit: int | None = None) -> Summary:
     """Read a source through and count; images are not decoded beyond their headers."""
-    reader = source.open()
-    formats, labels, shapes, n = Counter(), Counter(), set(), 0
-    for n, sample in enumerate(reader, 1):
-        formats[sample.extension] += 1
-        labels[sample.label] += 1
-        if len(shapes) < 2:
-            shapes.add(sample.shape())
-        if n == limit:
-            break
-    shape = shapes.pop() if len(shapes) == 1 else None
-    head = complete(reader.head, reader.head.shape or shape, max(labels))
+    formats: Counter[str] = Counter()
+    labels: Counter[int] = Counter()
+    shapes: set[Shape] = set()
+    n = 0
+    with source.open() as reader:
+        for n, sample in enumerate(reader, 1):
+            formats[sample.extension] += 1
+            labels[sample.label] += 1
+            if len(shapes) < 2:
+                shapes.add(sample.shape())
+            if n == limit:
+                break
+        head = reader.head.with_classes(max(labels))
+    classes = head.classes or ()
     return Summary(
         source=source.name,
         split=head.split or source.split,
         n=n,
-        shape=shape,
+        shape=shapes.pop() if len(shapes) == 1 else None,
         formats=dict(formats),
-        num_classes=head.num_classes,
-        class_counts=[labels[label] for label in range(max(head.num_classes, max(labels) + 1))],
-        classes=head.classes,
+        num_classes=len(classes),
+        class_counts=[labels[label] for label in range(max(len(classes), max(labels) + 1))],
+        classes=classes,
         origin=head.source,
         history=head.history,
     )
@@ -79,15 +83,15 @@ def verify(source: Source, limit: int | None = None) -> Verification:
     """
     good = 0
     try:
-        reader = source.open()
-        sizes_differ = reader.head.num_classes is not None and reader.head.shape is None
-        check = SampleChecker(reader.head, sizes_differ)
-        for sample in reader:
-            check(sample)
-            sample.provenance()
-            good += 1
-            if good == limit:
-                break
+        with source.open() as reader:
+            sizes_differ = reader.head.num_classes is not None and reader.head.shape is None
+            check = SampleChecker(reader.head, sizes_differ)
+            for sample in reader:
+                check(sample)
+                sample.provenance()
+                good += 1
+                if good == limit:
+                    break
     except AdvtoolError as error:
         return Verification(good, str(error))
     return Verification(good, None)

@@ -10,8 +10,9 @@ import numpy as np
 
 from advtool.data.array_reader import ArrayReader
 from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import Head, by
+from advtool.io.head import Head
 from advtool.io.samples import MAX_LABEL
+from advtool.io.shape import shape_text
 
 _IMAGES = ("images", "x", "X", "data", "pixels")
 _LABELS = ("labels", "y", "Y", "targets", "label")
@@ -74,12 +75,12 @@ def resolve(name: str, path: Path, split: str | None, default_split: str) -> Arc
     if found:
         split = split or (default_split if default_split in found else next(iter(found)))
         if split not in found:
-            raise UsageError(f"--data {name}: has no split '{split}' (has {', '.join(found)})")
+            raise UsageError(f"has no split '{split}' (has {', '.join(found)})", parameter="data", value=name)
         return Archive(name, path, found[split], split, tuple(found))
     if pair := _pair(names, None):
         return Archive(name, path, pair)
     has = f"it has {', '.join(names[:8])}" if names else "it has no array"
-    raise UsageError(f"--data {name}: a zip without arrays of images and labels (such as x and y); {has}")
+    raise UsageError(f"a zip without arrays of images and labels (such as x and y); {has}", "data", name)
 
 
 def _pair(names: list[str], split: str | None) -> tuple[str, str] | None:
@@ -98,7 +99,7 @@ def _pixels(array: np.ndarray, where: str) -> np.ndarray:
     if array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or not math.prod(array.shape):
-        raise AdvtoolError(f"{where}: must be N×H×W, N×H×W×C or N×C×H×W with C 1 or 3, not {by(array.shape)}")
+        raise AdvtoolError(f"{where}: must be N×H×W, N×H×W×C or N×C×H×W with C 1 or 3, not {shape_text(array.shape)}")
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= 255:
         return np.ascontiguousarray(array, np.uint8)
     if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:
@@ -115,7 +116,7 @@ def _labels(array: np.ndarray, n: int, where: str) -> np.ndarray:
     if array.shape == (n, 1):
         array = array[:, 0]
     if array.shape != (n,):
-        raise AdvtoolError(f"{where}: must be {n} labels, one an image, not {by(array.shape) or 'one number'}")
+        raise AdvtoolError(f"{where}: must be {n} labels, one per image, not {shape_text(array.shape) or 'one number'}")
     if array.dtype.kind not in "iu" or not 0 <= array.min() <= array.max() <= MAX_LABEL:
         raise AdvtoolError(f"{where}: labels must be integers from 0 to {MAX_LABEL}")
     return array.astype(np.int64)

@@ -1,19 +1,17 @@
-"""Where samples come from: everything that ``--data`` can name, behind one interface."""
+"""Where samples come from: everything that a data specification can name, behind one interface."""
 
 import glob
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import braceexpand
+from braceexpand import braceexpand
 
 from advtool.data import folders, named, npz
 from advtool.errors import UsageError, unknown
 from advtool.io import streams
-from advtool.io.head import Head
-from advtool.io.samples import Sample, SampleReader
+from advtool.io.readers import Reader, SampleReader
 from advtool.io.shards import shard_paths
 
 SPLITS = ("train", "test")
@@ -21,31 +19,27 @@ EMBEDDED = "digits"
 NAMES = (EMBEDDED, *named.NAMES)
 
 
-class Reader(Protocol):
-    """One pass over the samples of a source; `head` holds what is known so far."""
-
-    head: Head
-
-    def __iter__(self) -> Iterator[Sample]: ...
-
-
 class Source(Protocol):
-    """A place that samples can be read from.
+    """A place that samples can be read from."""
 
-    Attributes
-    ----------
-    name : what the user called it
-    split : the part that is read; None if the source has no parts
-    splits : the parts that there are; empty if the source has no parts
-    repeatable : whether it can be read more than once
-    """
+    @property
+    def name(self) -> str:
+        """What the user called it."""
 
-    name: str
-    split: str | None
-    splits: tuple[str, ...]
-    repeatable: bool
+    @property
+    def split(self) -> str | None:
+        """The part that is read; None if the source has no parts."""
 
-    def open(self) -> Reader: ...
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The parts that there are; empty if the source has no parts."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be read more than once."""
+
+    def open(self) -> Reader:
+        """Begin to read it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ def resolve(
     data_root: Path | None = None,
     download: bool = False,
 ) -> Source:
-    """Find the source that a ``--data`` value names.
+    """Find the source that a specification names.
 
     Parameters
     ----------
@@ -101,7 +95,7 @@ def resolve(
         spec = "-" if streams.stdin_is_data() else EMBEDDED
     if spec == "-":
         if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError("--data -: stdin is a terminal; pipe shards in: … | advtool …")
+            raise UsageError("stdin is a terminal; pipe shards in: … | advtool …", parameter="data", value=spec)
         return Stdin()
     path = Path(spec)
     if spec in named.NAMES and not path.exists():
@@ -121,14 +115,15 @@ def resolve(
     for pattern in _braces(spec):
         found = sorted(glob.glob(pattern))
         if not found and matches:
-            raise UsageError(f"--data {spec}: no such file {pattern}")
+            raise UsageError(f"no such file {pattern}", parameter="data", value=spec)
         matches += [Path(match) for match in found if Path(match) not in matches]
     if matches:
         return Shards(spec, tuple(matches))
     if "://" in spec or spec.startswith("pipe:"):
-        raise UsageError(f"--data {spec}: addresses and commands are not opened; pipe the shards in: … | advtool …")
+        message = "addresses and commands are not opened; pipe the shards in: … | advtool …"
+        raise UsageError(message, parameter="data", value=spec)
     if any(char in spec for char in "/*?[{") or spec.endswith((".tar", ".gz", ".npz")):
-        raise UsageError(f"--data {spec}: no such file or directory")
+        raise UsageError("no such file or directory", parameter="data", value=spec)
     raise unknown("dataset, file or directory", spec, NAMES)
 
 
@@ -153,12 +148,12 @@ def _directory(name: str, path: Path, split: str | None, default_split: str) -> 
 
 def _directory_of_shards(name: str, directory: Path, prefixes: dict[str, str], split: str) -> Shards:
     if split not in prefixes:
-        raise UsageError(f"--data {name}: has no split '{split}' (has {', '.join(prefixes)})")
+        raise UsageError(f"has no split '{split}' (has {', '.join(prefixes)})", parameter="data", value=name)
     return Shards(name, tuple(shard_paths(directory, prefixes[split])), split, tuple(prefixes))
 
 
 def _braces(pattern: str) -> list[str]:
     try:
-        return list(braceexpand.braceexpand(pattern))
-    except braceexpand.UnbalancedBracesError:
-        raise UsageError(f"--data {pattern}: unbalanced braces") from None
+        return list(braceexpand(pattern))
+    except ValueError:
+        raise UsageError("unbalanced braces", parameter="data", value=pattern) from None

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball, per_example, precise
+from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import predictions_of, untouched
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
-from advtool.device import Settings
+from advtool.datasets.batches import sample_batches
+from advtool.device import Settings, float64
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.samples import Sample
 from advtool.registry import Planned
 
-FORMATS = ("float32", "png8")
 BUDGET_SLACK = 1e-6
 
 
 @dataclass
-class Tally:
+class AdversarialTally:
     """Counts of what was made. `lost` are successes of the attack that rounding to 8 bits undid."""
 
     n: int = 0
@@ -46,7 +45,7 @@ def adversarial_samples(
     model: nn.Module,
     attack: Planned,
     settings: Settings,
-    tally: Tally,
+    tally: AdversarialTally | None = None,
     file_format: str = "float32",
     progress: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Sample]:
@@ -62,18 +61,14 @@ def adversarial_samples(
     file_format : ``float32`` writes ``.npy``; ``png8`` rounds to 8 bits without leaving the ball
     tally : is added up as the stream goes on
     """
-    stream = iter(samples)
+    tally = AdversarialTally() if tally is None else tally
     seed, targeted = keyed.derive(settings.seed, "evaluation"), attack.targeted
     with untouched(model):
-        while batch := list(islice(stream, settings.batch_size)):
-            decoded = [check(sample) for sample in batch]
-            pixels = torch.from_numpy(np.stack([image for image, _ in decoded])).to(settings.device)
-            if file_format == "png8" and pixels.dtype != torch.uint8:
-                raise AdvtoolError(f"{batch[0].shard}: --format png8 needs 8-bit images, these are float32")
-            x = to_float(pixels)
-            y = torch.tensor([label for _, label in decoded], device=settings.device)
-            ids = keyed.ids_of(sample.key for sample in batch).to(settings.device)
-            adversarial = attack(model, x, y, ids=ids, seed=seed, amp=settings.amp)
+        for batch in sample_batches(samples, check, settings):
+            if file_format == "png8" and batch.pixels.dtype != torch.uint8:
+                raise AdvtoolError(f"{batch.samples[0].shard}: png8 needs 8-bit images, these are float32")
+            x, y = batch.inputs, batch.labels
+            adversarial = attack(model, x, y, ids=batch.ids, seed=seed, amp=settings.amp)
             if file_format == "png8":
                 before = (predictions_of(model, adversarial) == y) == targeted
                 adversarial = to_float(rounded(adversarial, x, attack.ball))
@@ -81,17 +76,17 @@ def adversarial_samples(
             success = (predictions == y) == targeted
             if file_format == "png8":
                 tally.lost += int((before & ~success).sum())
-            distance = attack.ball.norm(precise(adversarial) - precise(x))
-            tally.n += len(x)
+            distance = attack.ball.norm(float64(adversarial) - float64(x))
+            tally.n += len(batch)
             tally.successes += int(success.sum())
             tally.distance += float(distance.sum())
-            progress(len(x))
-            rows = zip(
-                batch, adversarial.cpu().numpy(), success.tolist(), predictions.tolist(), distance.tolist(), strict=True
-            )
-            for sample, image, hit, prediction, norm in rows:
-                facts = {"success": hit, "prediction": prediction, "distance": norm}
-                yield _sample(sample, image, file_format, attack, settings.seed, facts)
+            progress(len(batch))
+            facts = zip(success.tolist(), predictions.tolist(), distance.tolist(), strict=True)
+            for sample, image, (hit, prediction, norm) in zip(
+                batch.samples, adversarial.cpu().numpy(), facts, strict=True
+            ):
+                found = {"success": hit, "prediction": prediction, "distance": norm}
+                yield _sample(sample, image, file_format, attack, settings.seed, found)
 
 
 def rounded(adversarial: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
@@ -99,12 +94,12 @@ def rounded(adversarial: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
 
     To the nearest level; where that leaves the ball, each pixel to the next level towards the input.
     """
-    levels, start = precise(adversarial) * 255, (precise(inputs) * 255).round()
+    levels, start = float64(adversarial) * 255, (float64(inputs) * 255).round()
     nearest = levels.round()
     towards = torch.where(levels > start, (levels + 1e-6).floor(), (levels - 1e-6).ceil())
     outside = ball.norm((nearest - start) / 255) > ball.eps * (1 + BUDGET_SLACK)
     nearest = torch.where(per_example(outside, nearest), towards, nearest)
-    return nearest.clamp(0, 255).to(torch.uint8)
+    return nearest.clamp(0, 255).to(torch.uint8).to(inputs.device)
 
 
 def _sample(

@@ -3,14 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
 
 import numpy as np
-import torch
 
 from advtool.attacks.guard import untouched
 from advtool.data.arrays import SampleChecker
-from advtool.data.batches import to_float
+from advtool.datasets.batches import sample_batches
 from advtool.datasets.distill import distill
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Starts
@@ -46,7 +44,7 @@ def default_recipe(shape: tuple[int, int, int], from_noise: bool) -> tuple[int, 
 
 
 @dataclass
-class Tally:
+class DistilledTally:
     """What was made so far."""
 
     n: int = 0
@@ -65,7 +63,7 @@ def distilled_samples(
     starts: Starts,
     recipe: Recipe,
     settings: Settings,
-    tally: Tally,
+    tally: DistilledTally | None = None,
     progress: Callable[[float, float], None] = lambda count, distance: None,
 ) -> Iterator[Sample]:
     """Distil a stream of samples, a batch at a time, in constant memory.
@@ -80,27 +78,29 @@ def distilled_samples(
     tally : is added up as the stream goes on
     progress : is called with the number of images' worth of work done since, and the batch's mean relative distance
     """
-    stream = iter(samples)
+    tally = DistilledTally() if tally is None else tally
     with untouched(model), representation(model, recipe.layer) as represent:
-        while batch := list(islice(stream, settings.batch_size)):
-            pixels = torch.from_numpy(np.stack([check(sample)[0] for sample in batch]))
-            x = to_float(pixels.to(settings.device))
-            begun, keys = starts([sample.key for sample in batch])
+        for batch in sample_batches(samples, check, settings):
+            begun, keys = starts(batch.keys)
             work = len(batch) / max(recipe.steps, 1)
+
+            def advance(running: int, distance: float, work: float = work) -> None:
+                progress(work, distance)
+
             found, first, last = distill(
                 represent,
-                x,
+                batch.inputs,
                 begun.to(settings.device),
                 recipe.steps,
                 recipe.step_size,
                 recipe.tol,
                 settings.amp,
-                lambda _, distance, work=work: progress(work, distance),
+                advance,
             )
             tally.n += len(batch)
             tally.first += float(first.sum())
             tally.last += float(last.sum())
-            rows = zip(batch, found.cpu().numpy(), keys, first.tolist(), last.tolist(), strict=True)
+            rows = zip(batch.samples, found.cpu().numpy(), keys, first.tolist(), last.tolist(), strict=True)
             for sample, image, start, before, after in rows:
                 yield _sample(sample, image, {"start": start, "first": before, "last": after})
 

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from advtool.datasets.rules import Grouping
@@ -13,12 +14,14 @@ BUILT_IN = {"restricted-imagenet": 1000}
 """Name → number of classes that it groups. Restricted ImageNet: Ilyas et al. 2019, Table 4."""
 
 _HEADERS = {("old", "new"), ("from", "to")}
+_Fault = Callable[[str], UsageError]
 
 
 def keep(text: str, classes: tuple[str, ...]) -> Grouping:
     """The classes in a comma list of names or labels, renumbered in that order."""
-    olds = [_labels(part.strip(), classes, "--keep") for part in text.split(",")]
-    return _grouping([(f"{classes[label]}", [label]) for labels in olds for label in labels], "keep", "--keep")
+    fault = partial(UsageError, parameter="keep")
+    olds = [_labels(part.strip(), classes, fault) for part in text.split(",")]
+    return _grouping([(classes[label], [label]) for labels in olds for label in labels], "keep", fault)
 
 
 def load(name: str, classes: tuple[str, ...]) -> Grouping:
@@ -34,78 +37,81 @@ def load(name: str, classes: tuple[str, ...]) -> Grouping:
     UsageError
         if there is no such file, it holds something else, or it names classes that are not there
     """
+    fault = partial(UsageError, parameter="map", value=name)
     if name in BUILT_IN and not Path(name).exists():
         if len(classes) != BUILT_IN[name]:
-            raise UsageError(f"--map {name}: groups {BUILT_IN[name]:,} classes, but the data has {len(classes)}")
-        return _from_lists(json.loads((_MAPS / f"{name}.json").read_text()), classes, name)
+            raise fault(f"groups {BUILT_IN[name]:,} classes, but the data has {len(classes)}")
+        return _from_lists(json.loads((_MAPS / f"{name}.json").read_text()), classes, name, fault)
     path = Path(name)
     if not path.is_file():
         if path.suffix in (".json", ".csv") or "/" in name:
-            raise UsageError(f"--map {name}: no such file")
+            raise fault("no such file")
         raise unknown("map", name, BUILT_IN)
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--map {name}: cannot be read ({error})") from None
+        raise fault(f"cannot be read ({error})") from None
     if text.lstrip().startswith("{"):
-        return _from_json(text, classes, name)
-    return _from_pairs(_csv_pairs(text, name), classes, name)
+        return _from_json(text, classes, name, fault)
+    return _from_pairs(_csv_pairs(text, fault), classes, name, fault)
 
 
-def _from_json(text: str, classes: tuple[str, ...], where: str) -> Grouping:
+def _from_json(text: str, classes: tuple[str, ...], name: str, fault: _Fault) -> Grouping:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"--map {where}: not JSON ({error})") from None
+        raise fault(f"not JSON ({error})") from None
     if content and all(isinstance(value, list) for value in content.values()):
-        return _from_lists(content, classes, where)
+        return _from_lists(content, classes, name, fault)
     if any(isinstance(value, list | dict | float | bool) for value in content.values()):
-        raise UsageError(f'--map {where}: expected {{"new": ["old", …], …}} or {{"old": "new", …}}')
-    return _from_pairs(content.items(), classes, where)
+        raise fault('expected {"new": ["old", …], …} or {"old": "new", …}')
+    return _from_pairs(content.items(), classes, name, fault)
 
 
-def _csv_pairs(text: str, where: str) -> list[tuple[str, str]]:
+def _csv_pairs(text: str, fault: _Fault) -> list[tuple[str, str]]:
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(row)]
     if not all(len(row) == 2 for row in rows):
-        raise UsageError(f"--map {where}: expected two columns, old,new, or a JSON object")
+        raise fault("expected two columns, old,new, or a JSON object")
     pairs = [(old, new) for old, new in rows]
     return pairs[1:] if pairs and tuple(cell.lower() for cell in pairs[0]) in _HEADERS else pairs
 
 
-def _from_lists(groups: dict[str, list], classes: tuple[str, ...], where: str) -> Grouping:
+def _from_lists(groups: dict[str, list], classes: tuple[str, ...], name: str, fault: _Fault) -> Grouping:
     listed = [
-        (new, [label for old in olds for label in _labels(str(old), classes, where, True)])
+        (new, [label for old in olds for label in _labels(str(old), classes, fault, True)])
         for new, olds in groups.items()
     ]
-    return _grouping(listed, where, where)
+    return _grouping(listed, name, fault)
 
 
-def _from_pairs(pairs: Iterable[tuple[str, str | int | None]], classes: tuple[str, ...], where: str) -> Grouping:
+def _from_pairs(
+    pairs: Iterable[tuple[str, str | int | None]], classes: tuple[str, ...], name: str, fault: _Fault
+) -> Grouping:
     groups: dict[str, list[int]] = {}
     for old, new in pairs:
-        labels = _labels(old, classes, where)
+        labels = _labels(old, classes, fault)
         if new is not None and new != "":
             groups.setdefault(str(new), []).extend(labels)
     if groups and {*groups} == {str(label) for label in range(len(groups))}:
         groups = dict(sorted(groups.items(), key=lambda item: int(item[0])))
-    return _grouping(list(groups.items()), where, where)
+    return _grouping(list(groups.items()), name, fault)
 
 
-def _grouping(groups: list[tuple[str, list[int]]], name: str, where: str) -> Grouping:
+def _grouping(groups: list[tuple[str, list[int]]], name: str, fault: _Fault) -> Grouping:
     new_label: dict[int, int] = {}
     for index, (new, olds) in enumerate(groups):
         for old in olds:
             if old in new_label:
-                raise UsageError(f"{where}: class {old} is named twice")
+                raise fault(f"class {old} is named twice")
             new_label[old] = index
         if not olds:
-            raise UsageError(f"{where}: class '{new}' has no members")
+            raise fault(f"class '{new}' has no members")
     if not new_label:
-        raise UsageError(f"{where}: maps no class")
+        raise fault("maps no class")
     return Grouping(tuple(new for new, _ in groups), new_label, Path(name).name)
 
 
-def _labels(text: str, classes: tuple[str, ...], where: str, ranges: bool = False) -> list[int]:
+def _labels(text: str, classes: tuple[str, ...], fault: _Fault, ranges: bool = False) -> list[int]:
     """The old labels that a class name, a label, or a range of labels stands for."""
     if text in classes:
         return [classes.index(text)]
@@ -117,7 +123,7 @@ def _labels(text: str, classes: tuple[str, ...], where: str, ranges: bool = Fals
     else:
         labels = range(0)
     if not labels:
-        raise unknown(f"class in {where}", text, classes)
+        raise fault(unknown("class", text, classes).message)
     if labels[-1] >= len(classes):
-        raise UsageError(f"{where}: label {labels[-1]}, but the data has {len(classes)} classes")
+        raise fault(f"label {labels[-1]}, but the data has {len(classes)} classes")
     return list(labels)

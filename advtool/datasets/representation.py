@@ -32,7 +32,7 @@ def representation(model: Classifier, layer: str | None = None) -> Iterator[Call
     if layer is None:
         affine = [module for module in model.net.modules() if isinstance(module, nn.Linear)]
         if not affine:
-            raise UsageError(f"{model.spec.arch} has no fully connected layer: name a layer with --layer")
+            raise UsageError(f"{model.spec.arch} has no fully connected layer: name another", parameter="layer")
         handle = affine[-1].register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
     else:
         modules = {name: module for name, module in model.net.named_modules() if name}

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -28,9 +28,10 @@ class Starts(Protocol):
     described : in words, for messages and for the record
     """
 
-    described: str
+    @property
+    def described(self) -> str: ...
 
-    def __call__(self, keys: list[str]) -> tuple[Tensor, list[str | None]]:
+    def __call__(self, keys: list[str]) -> tuple[Tensor, Sequence[str | None]]:
         """(pixels float32 in [0, 1], N×C×H×W; keys of the images that they are, None for noise)."""
 
 
@@ -92,7 +93,7 @@ class Pool:
         if own is None:
             return draw % len(self)
         if len(self) == 1:
-            raise AdvtoolError("a start is another image of the set, but there is only one: use --from noise")
+            raise AdvtoolError("a start is another image of the set, but there is only one; noise needs none")
         return (own + 1 + draw % (len(self) - 1)) % len(self)
 
 
@@ -118,16 +119,20 @@ def gather(
     head : of the source, with shape
     samples : the first pass over the source
     """
-    check, pool, kept = SampleChecker(head), None, []
+    check, kept = SampleChecker(head), []
+    pool: Pool | None = None
     stream = islice(iter(samples), limit)
     for sample in stream:
         pixels = check(sample)[0]
-        pool = pool or Pool(max(int(budget // pixels.nbytes), 2), seed)
+        if pool is None:
+            pool = Pool(max(int(budget // pixels.nbytes), 2), seed)
         pool.offer(sample.key, pixels)
         if not source.repeatable:
             kept.append(sample)
             if pool.offered == pool.capacity:
                 break
+    if pool is None:
+        raise AdvtoolError(f"{source.name}: no sample to start from")
     if source.repeatable:
         return Gathered(islice(iter(source.open()), limit), pool, pool.offered)
     n = pool.offered if pool.offered < pool.capacity else None

@@ -4,24 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advtool.errors import UsageError
-from advtool.io.atomic import whole_file
+from advtool.io.figures import figure_format, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-FORMATS = ("png", "pdf", "svg")
 
 _Series = tuple[str, list[float], Sequence[Mapping[str, Any]]]
 """A name, what is on the x axis, and the entries there."""
 
 
-def check_path(path: str) -> Path:
+def check_path(path: str) -> None:
     """Refuse a file name that no figure can be written to."""
-    if Path(path).suffix.lstrip(".") not in FORMATS:
-        raise UsageError(f"must end in .{', .'.join(FORMATS)}", parameter="plot", value=path)
-    return Path(path)
+    figure_format(path)
 
 
 def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
@@ -59,7 +53,7 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -> None:
@@ -67,7 +61,7 @@ def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -
 
     Parameters
     ----------
-    history : a record an epoch, as a checkpoint holds it
+    history : a record per epoch, as a checkpoint holds it
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -90,7 +84,7 @@ def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -
     axes.grid(alpha=0.3)
     if history:
         axes.legend()
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def _curve(axes: "Axes", points: Sequence[tuple[int, float]], **style: Any) -> None:
@@ -102,14 +96,8 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _write(figure: "Figure", path: Path) -> None:
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
-        figure.savefig(file, format=path.suffix.lstrip("."), dpi=150, metadata=_undated(path))
-
-
 def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterator[_Series]:
+    """Of each curve its name, x, and the entries that it goes through."""
     entries = report["adversarial"]
     checkpoint = report["checkpoint"]
     model = f"{Path(checkpoint['path'] or checkpoint['arch']).name} " if several else ""
@@ -120,8 +108,3 @@ def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterato
     for eps in dict.fromkeys(entry["eps"] for entry in entries):
         chosen = [entry for entry in entries if entry["eps"] == eps]
         yield f"{model}{chosen[0]['adv']} eps {eps:.4g}", [entry["steps"] for entry in chosen], chosen
-
-
-def _undated(path: Path) -> dict[str, None]:
-    """Metadata that leave out the date, so that the same figure has the same bytes."""
-    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})

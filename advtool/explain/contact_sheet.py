@@ -27,7 +27,7 @@ class Sheet:
     missing: int
 
 
-def contact_sheet(sources: Sequence[Source], n: int, seed: int | None = None) -> Sheet:
+def contact_sheet(sources: Sequence[Source], n: int | None, seed: int | None = None) -> Sheet:
     """The first `n` samples of the first source, and those that the other sources have of the same source images.
 
     A sample's source image is what its provenance says under ``source``, else its own key. Other sources are read
@@ -35,6 +35,7 @@ def contact_sheet(sources: Sequence[Source], n: int, seed: int | None = None) ->
 
     Parameters
     ----------
+    n : None for all samples
     seed : draw the `n` samples at random instead
 
     Raises
@@ -43,7 +44,7 @@ def contact_sheet(sources: Sequence[Source], n: int, seed: int | None = None) ->
         if no image is in all the sources, or they are different splits, whose keys name different images
     """
     first = load(sources[0], n if seed is None else None)
-    first = first if seed is None else subset(first, n, seed)
+    first = first if seed is None or n is None else subset(first, n, seed)
     keys = source_keys(first)
     found = [dict(zip(keys, _shown(first), strict=True))]
     found += [_matching(source, first, set(keys)) for source in sources[1:]]
@@ -67,7 +68,7 @@ def _matching(source: Source, first: Images, wanted: set[str]) -> dict[str, tupl
     reader = source.open()
     split = reader.head.split or source.split
     if split and first.split and split != first.split:
-        raise AdvtoolError(f"{source.name} is of the {split} split, {first.name} of the {first.split} split (--split)")
+        raise AdvtoolError(f"{source.name} is of the {split} split, {first.name} of the {first.split} split")
     for sample in reader:
         key = _source_key(sample.key, sample.provenance())
         if key in wanted and key not in found:

@@ -7,11 +7,18 @@ import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-FORMATS = ("png", "pdf", "svg")
-DPI = 100
+from advtool.io.figures import save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+_DPI = 100
 _SMALL, _LARGE, _WIDEST = 84, 224, 16_000
 _FONT, _LINE, _GAP = 9, 15, 4
 _LONGEST = 28
@@ -69,17 +76,12 @@ def heat(attribution: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(grid: Grid, file_format: str) -> bytes:
-    """The grid as a file of one of `FORMATS`."""
-    figure = _figure(grid)
+    """The grid as a file of one of `io.figures.FORMATS`."""
+    figure, out = _figure(grid), io.BytesIO()
     if file_format == "png":
-        out = io.BytesIO()
         _raster(figure).save(out, "PNG", optimize=True)
-        return out.getvalue()
-    from matplotlib import rc_context
-
-    out, undated = io.BytesIO(), {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[file_format]
-    with rc_context({"svg.hashsalt": "advtool"}):
-        figure.savefig(out, format=file_format, metadata=undated)
+    else:
+        save(figure, out, file_format)
     return out.getvalue()
 
 
@@ -94,7 +96,7 @@ def to_gif(frames: Sequence[Grid], milliseconds: int = 150) -> bytes:
     return out.getvalue()
 
 
-def _raster(figure):
+def _raster(figure: "Figure") -> "Image":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -103,7 +105,7 @@ def _raster(figure):
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 
 
-def _figure(grid: Grid):
+def _figure(grid: Grid) -> "Figure":
     """All at whole pixels, so that small images are enlarged without uneven pixels."""
     from matplotlib.figure import Figure
 
@@ -121,7 +123,7 @@ def _figure(grid: Grid):
     )
     total_height = top + sum(height + below + _GAP for below in under) + scatter + note
     total_width, total_height = round(total_width), round(total_height)
-    figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
+    figure = Figure(figsize=(total_width / _DPI, total_height / _DPI), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     for column, text in enumerate(grid.columns):
@@ -143,7 +145,9 @@ def _figure(grid: Grid):
     return figure
 
 
-def _scatter(figure, scatter: Scatter, box: tuple[float, float, float, float], width: float, height: float) -> None:
+def _scatter(
+    figure: "Figure", scatter: Scatter, box: tuple[float, float, float, float], width: float, height: float
+) -> None:
     x, y, w, h = box
     axes = figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
     for name, along, up in scatter.series:
@@ -181,10 +185,12 @@ def _width(text: str) -> int:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
-    return round(RendererAgg(1, 1, DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
+    return round(RendererAgg(1, 1, _DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
 
 
-def _write(axes, x: float, y: float, text: str, across: str, along: str, longest: int | None = _LONGEST) -> None:
+def _write(
+    axes: "Axes", x: float, y: float, text: str, across: str, along: str, longest: int | None = _LONGEST
+) -> None:
     text = "\n".join(_lines(text, longest))
     if text:
         axes.text(x, y, text, ha=across, va=along, fontsize=_FONT, parse_math=False, linespacing=1.1)

@@ -1,39 +1,60 @@
-"""What the methods of ``advtool explain`` share: rows, results, and how numbers become reports."""
+"""What the methods of explain share: models with a name, results, and how numbers become reports."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order, to_float
 from advtool.device import Settings
-from advtool.errors import AdvtoolError
+from advtool.errors import AdvtoolError, UsageError
+from advtool.explain import drawing
 from advtool.explain.attribution_shards import Attributions
 from advtool.explain.drawing import Cell, Grid, photo
 from advtool.explain.measures import mean_and_error
-from advtool.io.checkpoints import CheckpointFile
-from advtool.models.classifier import Classifier
+from advtool.io.figures import FORMATS
+
+Progress = Callable[[int], None]
+"""Is called with the number of images done since the last call."""
+
+
+Columns = dict[str, Sequence | np.ndarray]
+"""Facts by name, with one entry per image."""
+
+
+class ExplainWarning(UserWarning):
+    """Some of what was asked for means nothing, or was left out."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model with its label."""
+    """A model with its label.
+
+    Attributes
+    ----------
+    name : of the row
+    classes : names of the model's classes, in the order of the logits
+    facts : on the model, for the report
+    path : of its file, to be named in errors
+    """
 
     name: str
-    file: CheckpointFile
-    model: Classifier
+    model: nn.Module
+    classes: tuple[str, ...]
+    facts: dict
+    path: str
 
-    @property
-    def facts(self) -> dict:
-        return {"checkpoint": {"path": self.file.path, "sha256": self.file.sha256, "arch": self.model.spec.arch}}
+    def class_name(self, label: int) -> str:
+        """The name of a class; its label where it has none."""
+        return self.classes[label] if label < len(self.classes) else str(label)
 
 
 @dataclass(frozen=True)
-class Made:
+class Result:
     """What a method made: pictures, drawn only when they are wanted, and numbers.
 
     Attributes
@@ -42,7 +63,7 @@ class Made:
     report : what is particular to the method in the JSON report
     table : title, columns and rows
     frames : makes the pictures of an animation
-    attributions : for shards
+    attributions : one for each row, for shards
     """
 
     grid: Callable[[], Grid]
@@ -51,22 +72,41 @@ class Made:
     frames: Callable[[], list[Grid]] | None = None
     attributions: Sequence[Attributions] = ()
 
+    def picture(self, file_format: str = "png") -> bytes:
+        """The grid as a file of one of `io.figures.FORMATS`, or the frames as a ``gif``.
+
+        Raises
+        ------
+        UsageError
+            if there are no frames, or no such format
+        """
+        if file_format == "gif" and self.frames is not None:
+            return drawing.to_gif(self.frames())
+        if file_format not in FORMATS:
+            raise UsageError(f"there is no {file_format} of this, but {', '.join(FORMATS)}")
+        return drawing.to_bytes(self.grid(), file_format)
+
 
 @contextmanager
-def blaming(file: CheckpointFile) -> Iterator[None]:
-    """Say which checkpoint it was whose computation failed."""
+def blaming(path: str) -> Iterator[None]:
+    """Say which model it was whose computation failed."""
     try:
         yield
     except AdvtoolError as error:
-        raise type(error)(f"{file.path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
 
 
-def batchwise(images: Images, settings: Settings, advance, compute: Callable[..., Sequence[Tensor]]) -> list[Tensor]:
+def batchwise(
+    images: Images,
+    settings: Settings,
+    progress: Progress,
+    compute: Callable[[Tensor, Tensor, Tensor], Sequence[Tensor]],
+) -> list[Tensor]:
     """Apply `compute`, of pixels, labels and ids, to the images in batches; its results concatenated, on the CPU."""
     parts = []
     for batch in in_order(images, settings.batch_size, settings.device):
         parts.append([result.cpu() for result in compute(*batch)])
-        advance(len(batch[0]))
+        progress(len(batch[0]))
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
@@ -80,12 +120,12 @@ def originals(images: Images, columns: int) -> tuple[str, list[Cell]]:
     return "image", [Cell(photo(pixels)) for pixels in floats(images.take(np.arange(min(columns, len(images)))))]
 
 
-def class_names(images: Images, labels: Sequence[int] | None = None) -> list[str]:
-    """The classes of the images, or of any labels, by name."""
-    return [images.head.classes[label] for label in (images.labels if labels is None else labels)]
+def class_names(images: Images) -> list[str]:
+    """The class of each image by name."""
+    return [images.head.classes[label] for label in images.labels]
 
 
-def summary(values: dict[str, np.ndarray], first: dict[str, np.ndarray] | None = None) -> dict:
+def summary(values: Mapping[str, np.ndarray], first: Mapping[str, np.ndarray] | None = None) -> dict:
     """Mean and standard error of each measure, and of the paired difference to the measures of the first row."""
     found = {"measures": {name: mean_and_error(column) for name, column in values.items()}}
     if first is not None:
@@ -93,8 +133,8 @@ def summary(values: dict[str, np.ndarray], first: dict[str, np.ndarray] | None =
     return found
 
 
-def records(columns: dict[str, Sequence]) -> list[dict]:
-    """One object an image; what is not finite becomes null."""
+def records(columns: Columns) -> list[dict]:
+    """One object per image; what is not finite becomes null."""
     return [
         dict(zip(columns, map(_plain, row), strict=True))
         for row in zip(*(list(column) for column in columns.values()), strict=True)
@@ -108,6 +148,6 @@ def shown(measure: dict, digits: int = 3) -> str:
     return f"{measure['mean']:.{digits}f}" + (f" ± {measure['se']:.{digits}f}" if measure["se"] is not None else "")
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     value = value.item() if isinstance(value, np.generic | Tensor) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value

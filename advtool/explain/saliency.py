@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from advtool import keyed
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import log_odds
+from advtool.device import float64
 from advtool.errors import AdvtoolError
 
 QUANTITIES = ("loss", "logit")
@@ -64,7 +65,8 @@ def integrated_gradients(
         found = _integrated(model, inputs, labels, of, baseline, _FIRST_STEPS)
         more = 4 * _FIRST_STEPS
         while more <= _LAST_STEPS:
-            rows = (completeness_error(model, inputs, labels, found, of, baseline) > COMPLETE).nonzero()[:, 0]
+            off = completeness_error(model, inputs, labels, found, of, baseline) > COMPLETE
+            rows = off.nonzero()[:, 0].to(inputs.device)
             if not len(rows):
                 break
             found[rows] = _integrated(model, inputs[rows], labels[rows], of, baseline, more)
@@ -109,14 +111,17 @@ def noise(like: Tensor, variance: float, ids: Tensor, seed: int, copy: int) -> T
 def completeness_error(
     model: nn.Module, inputs: Tensor, labels: Tensor, attributions: Tensor, of: str = "logit", baseline: float = 0.0
 ) -> Tensor:
-    """How far attributions are from summing to F(x) − F(x′), relative to that: N; 0 where both are 0, else inf."""
+    """How far attributions are from summing to F(x) − F(x′), relative to that: N; 0 where both are 0, else inf.
+
+    In float64, and so on the CPU if the device has no such numbers.
+    """
     ends = [_quantity(logits_of(model, x), labels, of) for x in (inputs, torch.full_like(inputs, baseline))]
-    wanted = ends[0].double() - ends[1].double()
-    off = (attributions.double().flatten(1).sum(1) - wanted).abs()
+    wanted = float64(ends[0]) - float64(ends[1])
+    off = (float64(attributions).flatten(1).sum(1) - wanted).abs()
     return torch.where(off > 0, off / wanted.abs(), 0.0)
 
 
-def _integrated(model, inputs: Tensor, labels: Tensor, of: str, baseline: float, steps: int) -> Tensor:
+def _integrated(model: nn.Module, inputs: Tensor, labels: Tensor, of: str, baseline: float, steps: int) -> Tensor:
     total = torch.zeros_like(inputs)
     for step in range(steps):
         point = baseline + (step + 0.5) / steps * (inputs - baseline)

@@ -1,6 +1,6 @@
 """Weights of linear models, and the correlation of features and labels (Tsipras et al. 2018, figure 2).
 
-Of two classes there is one picture, of the second class against the first; of more there is one a class, against
+Of two classes there is one picture, of the second class against the first; of more there is one per class, against
 the mean of all.
 """
 
@@ -16,20 +16,22 @@ from advtool.models.classifier import Classifier
 _CHUNK = 4096
 
 
-def linear_weights(model: Classifier, name: str = "the model") -> np.ndarray:
+def linear_weights(model: nn.Module, name: str = "the model") -> np.ndarray:
     """Weight of each pixel on the [0, 1] scale, float64: pictures×C×H×W.
 
     Raises
     ------
     UsageError
-        if the model is not linear
+        if the model is not linear, or no `Classifier`, which knows its normaliser
     """
+    if not isinstance(model, Classifier):
+        text = f"{name} is no Classifier, such as advtool.load returns"
+        raise UsageError(text, parameter="method", value="weights")
     layers = [module for module in model.net.modules() if not list(module.children())]
     linear = [module for module in layers if isinstance(module, nn.Linear)]
     if len(linear) != 1 or not all(isinstance(module, nn.Linear | nn.Flatten) for module in layers):
-        raise UsageError(
-            f"--method weights: {name} is not linear but {model.spec.arch} (see advtool train --arch linear)"
-        )
+        text = f"{name} is not linear but {model.spec.arch} (see advtool train --arch linear)"
+        raise UsageError(text, parameter="method", value="weights")
     weights = linear[0].weight.detach().cpu().double().numpy().reshape(-1, *model.spec.shape)
     weights = weights / np.array(model.spec.std).reshape(-1, 1, 1)
     return weights[1:] - weights[:1] if len(weights) == 2 else weights - weights.mean(0)

@@ -6,11 +6,19 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from advtool.errors import AdvtoolError
 
 _DESCRIPTOR = re.compile(r"/dev/(std(in|out|err)|fd/\d+)$|/proc/[^/]+/fd/\d+$")
+
+
+class Writable(Protocol):
+    """What bytes can be written to."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
 
 
 @contextmanager

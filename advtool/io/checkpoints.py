@@ -5,10 +5,15 @@ A second metadata key would make the bytes differ from run to run.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from advtool.errors import AdvtoolError
 from advtool.io.streams import SAFETENSORS, Stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SCHEMA = 1
 METADATA_KEY = "advtool"
@@ -29,12 +34,12 @@ class CheckpointFile:
 
     path: str
     sha256: str
-    tensors: dict
-    meta: dict
+    tensors: dict[str, "Tensor"]
+    meta: dict[str, Any]
 
 
-def read(stream: Stream, what: str = "a safetensors checkpoint") -> CheckpointFile:
-    """Read a checkpoint from a stream whose kind was sniffed.
+def read(stream: Stream) -> CheckpointFile:
+    """Read a checkpoint from a stream whose kind was sniffed, and close the stream.
 
     Raises
     ------
@@ -44,8 +49,8 @@ def read(stream: Stream, what: str = "a safetensors checkpoint") -> CheckpointFi
     import safetensors
     import safetensors.torch
 
-    stream.expect(SAFETENSORS, what)
-    data = stream.read_all(MAX_BYTES)
+    with stream:
+        data = stream.expect(SAFETENSORS, "a safetensors checkpoint").read_all(MAX_BYTES)
     header = _header(data, stream.name)
     stated = 8 + int.from_bytes(data[:8], "little") + max((end for _, end in _extents(header)), default=0)
     if len(data) < stated:
@@ -57,7 +62,7 @@ def read(stream: Stream, what: str = "a safetensors checkpoint") -> CheckpointFi
     return CheckpointFile(stream.name, hashlib.sha256(data).hexdigest(), tensors, _metadata(header, stream.name))
 
 
-def to_bytes(tensors: dict, meta: dict) -> bytes:
+def to_bytes(tensors: Mapping[str, "Tensor"], meta: Mapping[str, Any]) -> bytes:
     """Serialise a checkpoint; equal tensors and metadata give equal bytes."""
     import safetensors.torch
 

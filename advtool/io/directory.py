@@ -10,7 +10,8 @@ from pathlib import Path
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.atomic import sync_directory, writing
 from advtool.io.head import Head
-from advtool.io.samples import Sample, SampleReader
+from advtool.io.readers import SampleReader
+from advtool.io.samples import Sample
 from advtool.io.shards import shard_paths, write_stream
 from advtool.io.streams import open_path
 
@@ -22,7 +23,7 @@ class ShardDirectory:
     Attributes
     ----------
     path, name : the directory, and what the names of the shards begin with
-    shard_size : samples a shard
+    shard_size : samples per shard
     resumable : whether parts stay when the run fails, for a later run to go on from
     rank, world : this process's number and the number of processes; each makes every world-th shard
     barrier : waits for the other processes
@@ -72,7 +73,7 @@ class ShardDirectory:
         return count
 
     def check(self, head: Head) -> None:
-        """Refuse to go on from parts that another command made, or with other samples a shard.
+        """Refuse to go on from parts that another command made, or with another number of samples per shard.
 
         Raises
         ------
@@ -80,10 +81,15 @@ class ShardDirectory:
         """
         for part in self.parts():
             if not part.name.endswith(self._suffix):
-                raise UsageError(f"--resume: {self.path} has unfinished shards of another --shard-size; -f starts anew")
-            made = SampleReader([open_path(part)], str(part)).head
+                raise self._refusal("another size")
+            with SampleReader([open_path(part)], str(part)) as reader:
+                made = reader.head
             if (made.records, made.shape, made.num_classes) != (head.records, head.shape, head.num_classes):
-                raise UsageError(f"--resume: {self.path} has unfinished shards of another command; -f starts anew")
+                raise self._refusal("another command")
+
+    def _refusal(self, maker: str) -> UsageError:
+        message = f"{self.path} has unfinished shards of {maker}; -f starts anew"
+        return UsageError(message, parameter="resume")
 
     def parts(self) -> list[Path]:
         """Finished shards of a run that has not come to its end."""
@@ -130,8 +136,3 @@ class ShardDirectory:
         for index, part in enumerate(parts):
             os.replace(part, self.path / f"{self.name}-{index:06d}.tar")
         sync_directory(self.path)
-
-
-def write_directory(path: Path, name: str, head: Head, samples: Iterable[Sample], shard_size: int) -> int:
-    """Write samples as shards that appear together; returns their number."""
-    return ShardDirectory(path, name, shard_size).write(head, samples)

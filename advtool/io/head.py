@@ -1,10 +1,11 @@
 """The head member: what a stream of samples says about itself before the first sample."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from advtool.errors import AdvtoolError
+from advtool.io.shape import Shape, shape_text
 
 NAME = "__advtool__/head"
 SCHEMA = 1
@@ -28,23 +29,30 @@ class Head:
 
     classes: tuple[str, ...] | None = None
     num_classes: int | None = None
-    shape: tuple[int, int, int] | None = None
+    shape: Shape | None = None
     split: str | None = None
     source: str | None = None
     history: tuple[str, ...] = ()
     records: tuple[dict, ...] = ()
 
-    def after(self, command: str, record: dict | None = None, **changes) -> "Head":
+    def after(self, command: str, record: dict | None = None, **changes: Any) -> "Head":
         """This head with one more command in its history, and with the changes that the command made."""
         records = (*self.records, record) if record else self.records
         return replace(self, history=(*self.history, command), records=records, **changes)
+
+    def with_classes(self, max_label: int) -> "LabelledHead":
+        """This head with number and names of the classes; as many as the largest label says, where it says nothing."""
+        num_classes = self.num_classes or max_label + 1
+        classes = self.classes or tuple(str(label) for label in range(num_classes))
+        known: dict[str, Any] = vars(self) | {"num_classes": num_classes, "classes": classes}
+        return LabelledHead(**known)
 
     def merged(self, other: "Head", where: str) -> "Head":
         """The head of this stream followed by another; they must agree on shape and classes."""
         for name in ("num_classes", "shape", "classes"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine is not None and theirs is not None and mine != theirs:
-                shown = [by(value) if name == "shape" else value for value in (theirs, mine)]
+                shown = [shape_text(value) if name == "shape" else value for value in (theirs, mine)]
                 raise AdvtoolError(f"{where}: {name} {shown[0]} after {shown[1]} in what was read before")
         return Head(
             classes=self.classes or other.classes,
@@ -63,7 +71,7 @@ class Head:
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> "Head":
         try:
-            fields = json.loads(data)
+            fields: Any = json.loads(data)
             if not isinstance(fields, dict) or fields.pop("schema") != SCHEMA:
                 raise ValueError("unknown schema")
             head = cls(**{name: _frozen(fields.get(name)) for name in cls.__dataclass_fields__ if name in fields})
@@ -92,14 +100,30 @@ class Head:
                 raise ValueError("split, source and history must be strings")
 
 
-def _is_integer(value) -> bool:
+@dataclass(frozen=True)
+class LabelledHead(Head):
+    """A head that knows the classes."""
+
+    classes: tuple[str, ...] = field()
+    num_classes: int = field()
+
+
+@dataclass(frozen=True)
+class CompleteHead(LabelledHead):
+    """A head that knows classes and shape."""
+
+    shape: Shape = field()
+
+
+def complete(head: Head, shape: Shape, max_label: int) -> CompleteHead:
+    """Fill in what a stream did not say about itself; class names default to the label numbers."""
+    known: dict[str, Any] = vars(head.with_classes(max_label)) | {"shape": shape}
+    return CompleteHead(**known)
+
+
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _frozen(value):
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def by(shape: Iterable[int]) -> str:
-    """A shape in words: 3×32×32."""
-    return "×".join(map(str, shape))

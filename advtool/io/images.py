@@ -3,10 +3,15 @@
 import io
 import math
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advtool.errors import AdvtoolError
+from advtool.io.shape import Shape
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 EIGHT_BIT = ("png", "jpg", "jpeg", "webp")
 FLOAT = "npy"
@@ -40,7 +45,7 @@ def decode(data: bytes, extension: str) -> np.ndarray:
     return _decode_array(data) if extension == FLOAT else _decode_file(data, extension)
 
 
-def size(data: bytes, extension: str) -> tuple[int, int, int]:
+def size(data: bytes, extension: str) -> Shape:
     """The shape (C, H, W) of an encoded image, from its header alone where it has one."""
     if extension == FLOAT:
         return _decode_array(data).shape
@@ -73,11 +78,11 @@ def resize(pixels: np.ndarray, side: int) -> np.ndarray:
     return fitted[None] if fitted.ndim == 2 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
 
 
-def _open(data: bytes, extension: str):
+def _open(data: bytes, extension: str) -> "Image":
     from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[extension]])
+        image: Image.Image = Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[extension]])
     except Image.DecompressionBombError:
         raise AdvtoolError(f"image of more than {MAX_PIXELS} pixels") from None
     except (OSError, ValueError, SyntaxError):

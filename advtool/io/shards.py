@@ -8,15 +8,14 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from advtool.io import head as head_module
-from advtool.io.atomic import whole_file
+from advtool.io.atomic import Writable, whole_file
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 
 
-def write_stream(file: BinaryIO, head: Head, samples: Iterable[Sample]) -> int:
+def write_stream(file: Writable, head: Head, samples: Iterable[Sample]) -> int:
     """Write one tar; its end-of-archive marker follows only if `samples` ends without an exception.
 
     Returns the number of samples.
@@ -59,7 +58,7 @@ def _listed(extensions: Iterable[str]) -> str:
     return " ".join(f".{extension}" for extension in extensions)
 
 
-def _add(file: BinaryIO, name: str, data: bytes) -> int:
+def _add(file: Writable, name: str, data: bytes) -> int:
     """Write one member and return its size in the archive; `TarFile` would write on when garbage-collected."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
@@ -71,7 +70,7 @@ def _add(file: BinaryIO, name: str, data: bytes) -> int:
 class _Gzip:
     """A gzip stream without name or time, and without a finaliser that writes on after an exception."""
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: Writable):
         self._file, self._compress = file, zlib.compressobj(wbits=31)
 
     def write(self, data: bytes) -> int:
@@ -86,7 +85,7 @@ class _Gzip:
 
 
 @contextmanager
-def _maybe_gzip(file: BinaryIO, compress: bool) -> Iterator[BinaryIO]:
+def _maybe_gzip(file: Writable, compress: bool) -> Iterator[Writable]:
     if not compress:
         yield file
         return

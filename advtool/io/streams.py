@@ -11,12 +11,23 @@ import stat
 import sys
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Protocol, Self
 
 from advtool.errors import AdvtoolError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 SNIFF_BYTES = 512
 TAR, SAFETENSORS, TORCH, EMPTY, OTHER = "tar", "safetensors", "torch", "empty", "other"
+
+
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+    def close(self) -> None: ...
 
 
 class Stream:
@@ -28,22 +39,25 @@ class Stream:
     kind : ``tar``, ``safetensors``, ``torch``, ``empty`` or ``other``, from the first 512 (decompressed) bytes
     looks_like : the kind in words
     offset : bytes consumed so far; counted after decompression
+
+    Parameters
+    ----------
+    owned : whether closing the stream closes the file
     """
 
-    def __init__(self, file: BinaryIO, name: str):
-        self.name = name
+    def __init__(self, file: Readable, name: str, owned: bool = True):
+        self.name, self.offset = name, 0
+        self._owned = file if owned else None
         start = _read_fully(file, SNIFF_BYTES)
         self.compressed = start[:2] == b"\x1f\x8b"
-        self._file = _prepend(start, file)
-        self._owned = [file]
+        self._file: Readable = _prepend(start, file)
         if self.compressed:
-            self._file = gzip.GzipFile(fileobj=self._file, mode="rb")
+            self._file = gzip.GzipFile(fileobj=_prepend(start, file), mode="rb")
             start = self._guarded_read(SNIFF_BYTES)
             self._file = _prepend(start, self._file)
         self.kind, self.looks_like = identify(start)
         if self.compressed:
             self.looks_like = f"gzip of {self.looks_like}"
-        self.offset = 0
 
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes; fewer only at the end of the stream."""
@@ -65,12 +79,10 @@ class Stream:
         try:
             return _read_fully(self._file, size)
         except EOFError:
-            raise AdvtoolError(
-                f"{self.name}: gzip stream cut short after {getattr(self, 'offset', 0)} decompressed bytes"
-            ) from None
+            raise AdvtoolError(f"{self.name}: gzip stream cut short after {self.offset} decompressed bytes") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise AdvtoolError(
-                f"{self.name}: corrupt gzip data after {getattr(self, 'offset', 0)} decompressed bytes ({error})"
+                f"{self.name}: corrupt gzip data after {self.offset} decompressed bytes ({error})"
             ) from None
         except OSError as error:
             raise AdvtoolError(f"{self.name}: cannot read ({error.strerror})") from None
@@ -78,14 +90,21 @@ class Stream:
     def expect(self, kind: str, purpose: str) -> "Stream":
         """Return self if the stream is of this kind; otherwise say what it looks like instead."""
         if self.kind == EMPTY:
-            raise AdvtoolError(f"{self.name}: empty, expected {purpose}{_died(self.name)}")
+            raise AdvtoolError(f"{self.name}: empty, expected {purpose}{_reason(self.name)}")
         if self.kind != kind:
             raise AdvtoolError(f"{self.name}: looks like {self.looks_like}, expected {purpose}")
         return self
 
     def close(self) -> None:
-        for file in self._owned:
-            file.close()
+        """Close the file, if it is the stream's own."""
+        if self._owned:
+            self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def open_path(path: str | Path) -> Stream:
@@ -96,13 +115,17 @@ def open_path(path: str | Path) -> Stream:
         raise AdvtoolError(f"{path}: no such file") from None
     except OSError as error:
         raise AdvtoolError(f"{path}: cannot open ({error.strerror})") from None
-    return Stream(file, str(path))
+    try:
+        return Stream(file, str(path))
+    except BaseException:
+        file.close()
+        raise
 
 
 @functools.cache
 def stdin() -> Stream:
-    """Standard input. Sniffed once and shared by all who ask."""
-    return Stream(sys.stdin.buffer, "stdin")
+    """Standard input. Sniffed once, shared by all who ask, and never closed."""
+    return Stream(sys.stdin.buffer, "stdin", owned=False)
 
 
 def stdin_is_data() -> bool:
@@ -156,11 +179,11 @@ _MAGIC = (
 )
 
 
-def _died(name: str) -> str:
+def _reason(name: str) -> str:
     return " (the stage before this one wrote nothing)" if name == "stdin" else ""
 
 
-def _read_fully(file: BinaryIO, size: int) -> bytes:
+def _read_fully(file: Readable, size: int) -> bytes:
     """Read `size` bytes from a pipe that may give them in pieces."""
     data = file.read(size) or b""
     if len(data) == size or not data:
@@ -172,22 +195,24 @@ def _read_fully(file: BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _prepend(start: bytes, file: BinaryIO) -> BinaryIO:
+def _prepend(start: bytes, file: Readable) -> io.BufferedReader:
     """`file` with `start` put back in front of it; `BufferedReader.peek` may give 3 bytes from a pipe."""
     return io.BufferedReader(_Prepended(start, file), buffer_size=1 << 18)
 
 
 class _Prepended(io.RawIOBase):
-    def __init__(self, start: bytes, file: BinaryIO):
+    def __init__(self, start: bytes, file: Readable):
         self._start, self._rest = start, file
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
         if self._start:
-            piece, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
+            piece, self._start = self._start[: len(view)], self._start[len(view) :]
         else:
-            piece = self._rest.read1(len(buffer)) if hasattr(self._rest, "read1") else self._rest.read(len(buffer))
-        buffer[: len(piece)] = piece
+            read = getattr(self._rest, "read1", self._rest.read)
+            piece = read(len(view)) or b""
+        view[: len(piece)] = piece
         return len(piece)

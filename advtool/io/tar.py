@@ -6,8 +6,9 @@ all read. Header parsing is `tarfile`'s own.
 """
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from advtool.errors import AdvtoolError
 from advtool.io.streams import TAR, Stream
@@ -28,8 +29,8 @@ class Member:
     offset: int
 
 
-def read_members(stream: Stream) -> Iterator[Member]:
-    """Yield the regular files of one or more concatenated tar archives.
+def read_members(stream: Stream) -> Generator[Member]:
+    """Yield the regular files of one or more concatenated tar archives; the stream is closed at the end.
 
     Raises
     ------
@@ -37,7 +38,11 @@ def read_members(stream: Stream) -> Iterator[Member]:
         with the byte offset, if the stream ends before an end-of-archive marker (two zero blocks), has
         anything but archives in it, or holds a link, device, sparse file, or a member above the size cap
     """
-    stream.expect(TAR, "a tar of WebDataset samples")
+    with stream:
+        yield from _archives(stream.expect(TAR, "a tar of WebDataset samples"))
+
+
+def _archives(stream: Stream) -> Iterator[Member]:
     archive, inside, zero_blocks = 0, False, 0
     while True:
         offset = stream.offset
@@ -78,7 +83,7 @@ class _Header:
 
     def parse(self, offset: int) -> tarfile.TarInfo:
         try:
-            return tarfile.TarInfo.fromtarfile(self)
+            return tarfile.TarInfo.fromtarfile(cast(tarfile.TarFile, self))
         except (tarfile.HeaderError, ValueError, OverflowError, RecursionError) as error:
             raise AdvtoolError(f"{self._stream.name}: byte {offset}: not a tar header ({error})") from None
 

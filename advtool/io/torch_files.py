@@ -7,16 +7,20 @@ import pickletools
 import shlex
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from advtool.errors import AdvtoolError
 from advtool.io.checkpoints import MAX_BYTES
 from advtool.io.streams import TORCH, Stream
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _STATE_KEYS = ("model", "state_dict", "model_state_dict", "net", "network", "weights", "params", "last", "best")
 
 
-def read_tensors(stream: Stream) -> tuple[dict, str]:
-    """Read the state dict in a file of ``torch.save``, wherever in it that lies.
+def read_tensors(stream: Stream) -> tuple[dict[str, "Tensor"], str]:
+    """Read the state dict in a file of ``torch.save``, wherever in it that lies, and close the stream.
 
     Returns
     -------
@@ -27,8 +31,8 @@ def read_tensors(stream: Stream) -> tuple[dict, str]:
     AdvtoolError
         if the file is damaged, holds pickled objects, or holds no state dict
     """
-    stream.expect(TORCH, "a PyTorch file")
-    data = stream.read_all(MAX_BYTES)
+    with stream:
+        data = stream.expect(TORCH, "a PyTorch file").read_all(MAX_BYTES)
     state = _find_state(_load(data, stream.name))
     if state is None:
         raise AdvtoolError(f"{stream.name}: a PyTorch file without a state dict (tensors by name)")
@@ -38,7 +42,7 @@ def read_tensors(stream: Stream) -> tuple[dict, str]:
     return state, hashlib.sha256(data).hexdigest()
 
 
-def _load(data: bytes, name: str):
+def _load(data: bytes, name: str) -> Any:
     import torch
 
     try:
@@ -75,13 +79,13 @@ def _objects(data: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             pickled = next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
-        named = {argument.replace(" ", ".") for op, argument, _ in pickletools.genops(pickled) if op.name == "GLOBAL"}
+        named = {str(each).replace(" ", ".") for op, each, _ in pickletools.genops(pickled) if op.name == "GLOBAL"}
     except Exception:  # a damaged pickle, or the format before zip
         return []
     return sorted(each for each in named if not each.startswith(("torch.", "collections.OrderedDict")))
 
 
-def _find_state(content) -> dict | None:
+def _find_state(content: object) -> dict[str, "Tensor"] | None:
     """The tensors of a state dict, at the top or under one of the usual keys."""
     import torch
 

@@ -2,6 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ def load(
     *,
     arch: str | None = None,
     normalize: str | None = None,
-    **args,
+    **args: Any,
 ) -> Classifier:
     """Load a model from an advtool checkpoint, or from a PyTorch file whose architecture is given.
 
@@ -73,7 +74,7 @@ def load_weights(model: Classifier, tensors: dict[str, torch.Tensor], path: str)
     model.net.load_state_dict(tensors)
 
 
-def to_bytes(model: Classifier, **meta) -> bytes:
+def to_bytes(model: Classifier, **meta: Any) -> bytes:
     """Serialise a model with what else its checkpoint should say (training, data, metrics, seed)."""
     return checkpoints.to_bytes(
         model.net.state_dict(), {**model.spec.to_json(), "versions": library_versions(), **meta}

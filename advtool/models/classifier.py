@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor, nn
 
+from advtool.io.shape import Shape, as_shape
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -23,7 +25,7 @@ class ModelSpec:
 
     arch: str
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: Shape
     mean: tuple[float, ...]
     std: tuple[float, ...]
     args: dict = field(default_factory=dict)
@@ -41,14 +43,14 @@ class ModelSpec:
         spec = cls(
             arch=str(fields["arch"]),
             classes=tuple(str(name) for name in fields["classes"]),
-            shape=tuple(int(n) for n in fields["shape"]),
+            shape=as_shape(fields["shape"]),
             mean=tuple(float(value) for value in fields["mean"]),
             std=tuple(float(value) for value in fields["std"]),
             args=dict(fields["args"]),
             pixels=tuple(int(index) for index in fields["pixels"]) if fields.get("pixels") is not None else None,
         )
-        if len(spec.shape) != 3 or not len(spec.mean) == len(spec.std) == spec.shape[0] or min(spec.shape) < 1:
-            raise ValueError("shape must be (C, H, W), with a mean and a std for each channel")
+        if not len(spec.mean) == len(spec.std) == spec.shape[0]:
+            raise ValueError("there must be a mean and a std for each channel")
         if spec.pixels is not None and not all(0 <= index < math.prod(spec.shape) for index in spec.pixels):
             raise ValueError("pixels must lie in the image")
         return spec
@@ -62,6 +64,10 @@ class Classifier(nn.Module):
     normalisation, the mean of their channel.
     """
 
+    mean: Tensor
+    std: Tensor
+    mask: Tensor | None
+
     def __init__(self, net: nn.Module, spec: ModelSpec):
         super().__init__()
         self.net = net
@@ -69,15 +75,17 @@ class Classifier(nn.Module):
         shape = (1, len(spec.mean), 1, 1)
         self.register_buffer("mean", torch.tensor(spec.mean).view(shape), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(shape), persistent=False)
-        self.register_buffer("mask", None if spec.pixels is None else _mask(spec), persistent=False)
+        self.register_buffer("mask", _mask(spec), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x - self.mean) / self.std
         return self.net(x if self.mask is None else x * self.mask)
 
 
-def _mask(spec: ModelSpec) -> Tensor:
-    """1 where the model sees, 0 elsewhere: 1×C×H×W."""
+def _mask(spec: ModelSpec) -> Tensor | None:
+    """1 where the model sees, 0 elsewhere: 1×C×H×W; None if it sees everything."""
+    if spec.pixels is None:
+        return None
     mask = torch.zeros(math.prod(spec.shape))
     mask[list(spec.pixels)] = 1
     return mask.view(1, *spec.shape)

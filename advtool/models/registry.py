@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from advtool.errors import UsageError, unknown
-from advtool.io.head import by
+from advtool.io.shape import Shape, shape_text
 from advtool.models import small, vision
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.timm_nets import PREFIX, timm_net
@@ -61,7 +61,7 @@ def build(spec: ModelSpec) -> Classifier:
     accepted = inspect.signature(builder).parameters
     for name in spec.args:
         if name not in accepted:
-            raise UsageError(f"architecture {spec.arch} takes no --{name}")
+            raise UsageError(f"architecture {spec.arch} takes none", parameter=name)
     if spec.arch == "cnn" and min(spec.shape[1:]) < 4:
         raise UsageError("architecture cnn needs images of at least 4×4 pixels")
     model = Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
@@ -88,13 +88,13 @@ def check_runs(model: Classifier) -> None:
         logits = model.eval()(torch.zeros(1, *spec.shape))
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UsageError(f"architecture {spec.arch} cannot take {by(spec.shape)} images ({reason})") from None
+        raise UsageError(f"architecture {spec.arch} cannot take {shape_text(spec.shape)} images ({reason})") from None
     if logits.shape != (1, len(spec.classes)):
-        raise UsageError(f"architecture {spec.arch} gives {by(logits.shape[1:])} outputs, not one a class")
+        raise UsageError(f"architecture {spec.arch} gives {shape_text(logits.shape[1:])} outputs, not one per class")
     model.train(training)
 
 
-def default_arch(shape: tuple[int, int, int]) -> str:
+def default_arch(shape: Shape) -> str:
     """The architecture for images of this shape when none is named."""
     side = max(shape[1:])
     if side <= 16:

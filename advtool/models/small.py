@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from advtool.io.shape import Shape
 
-def linear(classes: int, shape: tuple[int, int, int]) -> nn.Module:
+
+def linear(classes: int, shape: Shape) -> nn.Module:
     """One affine map from pixels to logits."""
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), classes))
 
 
-def mlp(
-    classes: int, shape: tuple[int, int, int], hidden: Sequence[int] = (1024, 1024), width: float = 1.0
-) -> nn.Module:
+def mlp(classes: int, shape: Shape, hidden: Sequence[int] = (1024, 1024), width: float = 1.0) -> nn.Module:
     """Fully connected ReLU network; the default hidden sizes are those of Collins et al. 2019."""
     sizes = [math.prod(shape), *(scaled(size, width) for size in hidden)]
     layers: list[nn.Module] = [nn.Flatten()]
@@ -23,7 +23,7 @@ def mlp(
     return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
 
 
-def cnn_small(classes: int, shape: tuple[int, int, int], width: float = 1.0) -> nn.Module:
+def cnn_small(classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
     """Two 3×3 convolutions, the second with stride 2, and an affine map: made for 8×8 digits."""
     channels, height, side = shape
     first, second = scaled(64, width), scaled(128, width)
@@ -37,7 +37,7 @@ def cnn_small(classes: int, shape: tuple[int, int, int], width: float = 1.0) -> 
     )
 
 
-def cnn(classes: int, shape: tuple[int, int, int], width: float = 1.0) -> nn.Module:
+def cnn(classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
     """The MNIST network of Tsipras et al. 2018: 5×5×32, pool, 5×5×64, pool, fully connected 1,024."""
     channels, height, side = shape
     first, second, third = (scaled(size, width) for size in (32, 64, 1024))

@@ -3,10 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advtool.io.shape import Shape
 from advtool.models.small import scaled
 
 
-def resnet_tsipras(classes: int, shape: tuple[int, int, int], width: float = 1.0) -> nn.Module:
+def resnet_tsipras(classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
     """The CIFAR-10 ResNet of Tsipras et al. 2018: filters 16, 16, 32, 64, five residual units each.
 
     As in the authors' CIFAR-10 challenge code: pre-activation units, leaky ReLU of slope 0.1, and shortcuts that

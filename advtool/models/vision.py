@@ -8,16 +8,16 @@ import re
 from collections.abc import Callable
 from functools import partial
 from types import MethodType
+from typing import Any
 
 from torch import nn
 
+from advtool.io.shape import Shape
 from advtool.models.width import fit_first_convolution, initialise, widened, with_channels
 
 SMALL_IMAGE = 64
 _STRIDES_TO_KEEP = 3
 _ALL_STRIDES = 5
-
-Shape = tuple[int, int, int]
 
 
 def find(name: str) -> Callable[..., nn.Module] | None:
@@ -56,8 +56,7 @@ def vgg(name: str, classes: int, shape: Shape, width: float = 1.0) -> nn.Module:
         net.features[0] = with_channels(net.features[0], shape[0])
         return widened(net, width, shape)
     net = nn.Sequential()
-    net.features = _vgg_features(name)
-    net.features[0] = with_channels(net.features[0], shape[0])
+    net.features = _vgg_features(name, shape[0])
     net.avgpool = nn.AdaptiveAvgPool2d(1)
     net.flatten = nn.Flatten()
     net.classifier = nn.Linear(512, classes)
@@ -121,20 +120,23 @@ _FAMILIES = {
 }
 
 
-def _torchvision(name: str):
+def _torchvision(name: str) -> Callable[..., Any]:
     import torchvision.models
 
     return getattr(torchvision.models, name)
 
 
-def _vgg_features(name: str) -> nn.Sequential:
+def _vgg_features(name: str, channels: int) -> nn.Sequential:
     from torchvision.models.vgg import cfgs, make_layers
 
-    depth = int(re.search(r"\d+", name)[0])
+    depth = int(re.sub(r"\D", "", name))
     features = make_layers(cfgs[{11: "A", 13: "B", 16: "D", 19: "E"}[depth]], batch_norm=True)
     for module in features:
         if isinstance(module, nn.MaxPool2d):
             module.ceil_mode = True  # five halvings of fewer than 32 pixels leave one pixel, not none
+    first = features[0]
+    if isinstance(first, nn.Conv2d):
+        features[0] = with_channels(first, channels)
     return features
 
 

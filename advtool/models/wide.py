@@ -5,6 +5,7 @@ import re
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advtool.io.shape import Shape
 from advtool.models.small import scaled
 
 NAME = re.compile(r"wrn-(\d+)-(\d+)")
@@ -12,16 +13,22 @@ NAME = re.compile(r"wrn-(\d+)-(\d+)")
 
 def is_wide_resnet(name: str) -> bool:
     """Whether this is ``wrn-DEPTH-FACTOR`` with a depth of 6n + 4."""
+    depth, factor = _numbers(name)
+    return depth >= 10 and depth % 6 == 4 and 1 <= factor <= 64
+
+
+def _numbers(name: str) -> tuple[int, int]:
+    """Depth and factor; 0 if the name is of something else."""
     match = NAME.fullmatch(name)
-    return bool(match) and int(match[1]) >= 10 and int(match[1]) % 6 == 4 and 1 <= int(match[2]) <= 64
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 class WideResNet(nn.Module):
     """``wrn-DEPTH-FACTOR``: a 3×3 convolution, three stages of (DEPTH − 4)/6 pre-activation units, an affine map."""
 
-    def __init__(self, name: str, classes: int, shape: tuple[int, int, int], width: float = 1.0):
+    def __init__(self, name: str, classes: int, shape: Shape, width: float = 1.0):
         super().__init__()
-        depth, factor = map(int, NAME.fullmatch(name).groups())
+        depth, factor = _numbers(name)
         sizes = [scaled(size, width) for size in (16, 16 * factor, 32 * factor, 64 * factor)]
         self.conv1 = nn.Conv2d(shape[0], sizes[0], 3, padding=1, bias=False)
         units = (depth - 4) // 6

@@ -1,13 +1,16 @@
 """Any network with every layer made wider or narrower, and its input fitted to other channels."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from advtool.errors import UsageError
+from advtool.io.shape import Shape
 from advtool.models.small import scaled
 
 
-def widened(net: nn.Module, width: float, shape: tuple[int, int, int]) -> nn.Module:
+def widened(net: nn.Module, width: float, shape: Shape) -> nn.Module:
     """The network with `width` times the channels and units in each layer but the last.
 
     Numbers of inputs follow from a forward pass, so that concatenated branches fit whatever rounding did to them.
@@ -41,7 +44,7 @@ def initialise(net: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def with_channels(convolution: nn.Conv2d, channels: int, **changes) -> nn.Conv2d:
+def with_channels(convolution: nn.Conv2d, channels: int, **changes: Any) -> nn.Conv2d:
     """A new convolution that takes that many channels, otherwise like the given one but for `changes`."""
     if channels == convolution.in_channels and not changes:
         return convolution
@@ -63,13 +66,13 @@ def fit_first_convolution(net: nn.Module, channels: int) -> None:
             return
 
 
-def _lazy(module: nn.Module, width: float) -> nn.Module:
+def _lazy(module: nn.Conv2d | nn.BatchNorm2d | nn.Linear, width: float) -> nn.Module:
     if isinstance(module, nn.BatchNorm2d):
         return nn.LazyBatchNorm2d(module.eps, module.momentum, module.affine, module.track_running_stats)
     bias = module.bias is not None
     if isinstance(module, nn.Linear):
         return nn.LazyLinear(scaled(module.out_features, width), bias)
     if module.groups != 1:
-        raise UsageError("--width: this architecture has grouped convolutions, which are not scaled")
-    shape = (module.kernel_size, module.stride, module.padding, module.dilation)
-    return nn.LazyConv2d(scaled(module.out_channels, width), *shape, bias=bias)
+        raise UsageError("this architecture has grouped convolutions, which are not scaled", parameter="width")
+    shape = {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation")}
+    return nn.LazyConv2d(scaled(module.out_channels, width), **shape, bias=bias)

@@ -11,6 +11,9 @@ FALSE_ALARM = 1e-6  # of a whole run: it is shared out among the claims
 RARE = 20  # expected hits below which plain sampling says nothing
 CHUNK = 2**18
 
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+"""Draws n numbers."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -28,8 +31,8 @@ class Claim:
     name: str
     value: float
     log_value: float
-    hits: Callable[[np.random.Generator, int], np.ndarray]
-    weights: Callable[[np.random.Generator, int], np.ndarray] | None = None
+    hits: Draw
+    weights: Draw | None = None
     relation: str = "=="
     is_mean: bool = False
 
@@ -46,7 +49,7 @@ def check(claims: Sequence[Claim], n: int, seed: int, total: int | None = None) 
 
     `total` is the number of claims of the whole run, among which the false-alarm rate of 1e-6 is shared (Bonferroni).
 
-    Returns one record a claim: name, value, relation, method (``sampling``, ``importance`` or ``none``), estimate,
+    Returns one record per claim: name, value, relation, method (``sampling``, ``importance`` or ``none``), estimate,
     interval, n and agrees (None if the probability is too small to be sampled).
     """
     error = FALSE_ALARM / max(total or len(claims), 1)
@@ -74,7 +77,7 @@ def _check(claim: Claim, n: int, rng: np.random.Generator, error: float) -> dict
     return {**record, "method": "sampling", "estimate": estimate, "interval": [low, high], "agrees": agrees}
 
 
-def _chunks(draw, rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:
+def _chunks(draw: Draw, rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:
     for start in range(0, n, CHUNK):
         yield draw(rng, min(CHUNK, n - start))
 
@@ -87,7 +90,7 @@ def _mean(parts: Iterator[np.ndarray], n: int, error: float) -> tuple[float, flo
     return mean, mean - half, mean + half
 
 
-def normal_tail(log_value: float, *thresholds: float) -> Callable[[np.random.Generator, int], np.ndarray]:
+def normal_tail(log_value: float, *thresholds: float) -> Draw:
     """Importance weights whose mean is mean_i Q(t_i) / e^log_value.
 
     One term is drawn at random; its normal variable is drawn around its threshold, where the mass of the tail is.

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from advtool.errors import UsageError
 
@@ -14,16 +15,16 @@ def dual(p: float) -> float:
     return math.inf if p == 1 else 1.0 if p == math.inf else p / (p - 1)
 
 
-def norm(x, p: float) -> float:
+def norm(x: ArrayLike, p: float) -> float:
     """‖x‖_p, without overflow."""
-    x = np.abs(np.asarray(x, float))
-    largest = float(x.max(initial=0.0))
+    size = np.abs(np.asarray(x, float))
+    largest = float(size.max(initial=0.0))
     if largest == 0 or p == math.inf:
         return largest
-    return largest * float(((x / largest) ** p).sum() ** (1 / p))
+    return largest * float(((size / largest) ** p).sum() ** (1 / p))
 
 
-def nearest_in_ball(x, radius: float, p: float) -> np.ndarray:
+def nearest_in_ball(x: ArrayLike, radius: float, p: float) -> np.ndarray:
     """The point of the ℓ_p ball of this radius that is nearest to `x` in ℓ2.
 
     Stationarity is y + μ y^(p−1) = |x| for each coordinate, with one μ ≥ 0 for all; both are found by bisection.
@@ -41,7 +42,7 @@ def nearest_in_ball(x, radius: float, p: float) -> np.ndarray:
     if p == 1:
         descending = np.sort(size)[::-1]
         excess = (np.cumsum(descending) - radius) / np.arange(1, len(size) + 1)
-        last = np.count_nonzero(descending > excess) - 1  # −1 if the radius is lost to rounding
+        last = int(np.count_nonzero(descending > excess)) - 1  # −1 if the radius is lost to rounding
         return np.sign(x) * np.maximum(size - excess[max(last, 0)], 0)
     scale = norm(x, math.inf)
     size, radius = size / scale, radius / scale

@@ -3,22 +3,18 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import log_ndtr
 
 LOG_HALF = math.log(0.5)
 
 
-def log_upper(x):
-    """log Q(x) = log P(N(0, 1) > x)."""
-    return log_ndtr(-np.asarray(x, float))
-
-
-def log_mean(log_a, log_b):
+def log_mean(log_a: ArrayLike, log_b: ArrayLike) -> np.ndarray:
     """log of the mean of two probabilities."""
     return np.logaddexp(log_a, log_b) + LOG_HALF
 
 
-def log_difference(log_a, log_b):
+def log_difference(log_a: ArrayLike, log_b: ArrayLike) -> np.ndarray:
     """log(e^a − e^b) for a ≥ b; −inf where they are equal."""
     log_a, log_b = np.asarray(log_a, float), np.asarray(log_b, float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -28,7 +24,7 @@ def log_difference(log_a, log_b):
     return log_a + np.where(gap > -0.7, small, large)
 
 
-def log_interval(low, high):
+def log_interval(low: ArrayLike, high: ArrayLike) -> np.ndarray:
     """log P(low < N(0, 1) < high), exact to the last digits in both tails; −inf where the interval is empty."""
     low, high = np.broadcast_arrays(np.asarray(low, float), np.asarray(high, float))
     flip = low + high > 0  # work in the tail that is far from 1

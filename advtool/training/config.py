@@ -1,72 +1,34 @@
 """What a training run does: every setting, resolved."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
-from advtool.errors import UsageError, unknown
-from advtool.threat import ONE_STEP, Threat
+from advtool.errors import UsageError
+from advtool.options import declarations
+from advtool.threat import Threat
+from advtool.training.kinds import OBJECTIVES
+from advtool.training.options import Kept, Objective, Optimisation, Training
+from advtool.values import plain
 
-OPTIMIZERS = ("sgd", "adam")
-OBJECTIVES = ("pgd", "trades", "mart", "fast", "free")
-SELECTIONS = ("best", "last")
-BETA = {"trades": 6.0, "mart": 5.0}
 REPLAYS = 4
 EMA_DECAY = 0.999
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of a training run.
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Objective, Optimisation, Kept):
+    """Settings of a training run, all of them decided; see the groups for what they mean.
 
     Attributes
     ----------
-    epochs, batch_size : length and granularity
-    optimizer : ``sgd`` (Nesterov-free momentum) or ``adam`` (with decoupled weight decay, AdamW)
-    lr : peak learning rate
-    momentum : of SGD, or Adam's β₁
-    weight_decay : coefficient
-    schedule, lr_drops, lr_drop_factor : see `schedule.factor`; drops are epochs
-    label_smoothing : mass of each target spread over all classes, in [0, 1)
-    augment : see `data.augment`
+    epochs : passes over the data, of which ``free`` makes as many fewer as it replays each batch
     threat : adversary to train against; None for standard training
     seed : of initialisation, order, augmentation and attacks
     amp : bfloat16 autocast of the network
-    objective : what is minimised against an adversary, see `objectives`
-    lam : λ of λ·ℓ(x+δ) − (λ−1)·ℓ(x), for ``pgd`` and ``fast``; 0 is standard training
-    beta : weight of the divergence in ``trades`` and ``mart``
-    replays : times that ``free`` goes through each batch; `epochs` counts passes over the data
-    attack_correct_only : leave images alone that are misclassified already, for ``pgd`` and ``fast``
-    noise : standard deviation of Gaussian noise on the pixels, in standard training
-    eps_warmup : epochs in which the radius grows from 0, linearly by steps
-    ema_decay : of the moving average of the weights that is kept instead of them; 0 for none
-    val : fraction of the training images held out for validation
-    select : which epoch is kept: ``last``, or the ``best`` in validation
     """
 
-    epochs: int
-    batch_size: int
-    optimizer: str
-    lr: float
-    momentum: float
-    weight_decay: float
-    schedule: str
-    lr_drops: tuple[int, ...]
-    lr_drop_factor: float
-    label_smoothing: float
-    augment: str
     threat: Threat | None
     seed: int = 0
     amp: bool = False
-    objective: str = "pgd"
-    lam: float = 1.0
-    beta: float = 0.0
-    replays: int = 1
-    attack_correct_only: bool = False
-    noise: float = 0.0
-    eps_warmup: float = 0.0
-    ema_decay: float = 0.0
-    val: float = 0.0
-    select: str = "last"
 
     @property
     def attacks(self) -> bool:
@@ -74,65 +36,61 @@ class TrainConfig:
         return self.threat is not None and self.lam > 0
 
     def to_json(self) -> dict:
-        return asdict(self)
+        """What a checkpoint records."""
+        recorded = {
+            name: plain(getattr(self, name)) for name in declarations(type(self)) if name not in ("ema", "size")
+        }
+        threat = self.threat.to_json() if self.threat else None
+        return {**recorded, "threat": threat, "seed": self.seed, "amp": self.amp}
 
 
-def resolve(
-    wanted: dict, epochs: int | None, threat: Threat | None, shape: tuple[int, int, int], mirrored: bool
-) -> dict:
-    """Every setting of `TrainConfig` but threat, seed and amp: as `wanted`, else by the data's recipe.
+def threat_of(asked: Training) -> Threat | None:
+    """The adversary that is asked for."""
+    if asked.adv == "none" or asked.eps is None:
+        return None
+    return Threat.training(asked.adv, asked.eps, asked.steps, asked.step_size, asked.random_start, asked.objective)
+
+
+def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: bool = False) -> TrainConfig:
+    """Every setting: as asked, else by the data's recipe.
 
     Parameters
     ----------
-    wanted : settings that were asked for
-    epochs : passes asked for, None for the recipe's; ``free`` makes as many fewer as it replays each batch
+    shape : of the images
     mirrored : whether a mirrored image keeps its class, so that flips augment
+    amp : whether to compute in bfloat16
 
     Raises
     ------
     UsageError
         if settings do not go together
     """
-    check(wanted, threat)
-    objective = wanted.get("objective", "pgd")
-    replays = wanted.get("replays", REPLAYS) if objective == "free" else 1
-    smooth = threat is not None and wanted.get("lam", 1) > 0 and objective != "mart"
-    settings = recipe(shape, epochs, mirrored, smooth, replays) | {"replays": replays, "beta": BETA.get(objective, 0.0)}
-    settings |= {"select": "best" if wanted.get("val") else "last"} | wanted
+    asked.validate()
+    adversarial = asked.adv != "none" and asked.lam > 0 and asked.objective != "mart"
+    replays = (asked.replays or REPLAYS) if asked.objective == "free" else 1
+    decided = recipe(shape, asked.epochs, mirrored, adversarial, replays)
+    if asked.size:
+        decided["augment"] = "rrc+flip" if mirrored else "rrc"
+    decided |= {
+        "beta": OBJECTIVES[asked.objective].beta,
+        "ema_decay": EMA_DECAY if asked.ema else 0.0,
+        "select": "best" if asked.val else "last",
+    }
+    names = [name for name in declarations(TrainConfig) if name not in ("epochs", "replays")]
+    given = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
+    settings = {**decided, **given, "replays": replays}
+    settings["ema"] = settings["ema_decay"] > 0
+    replace(asked, schedule=settings["schedule"]).validate()
     if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
-        raise UsageError(f"--lr-drops {settings['lr_drops']}: later than the last of {settings['epochs']} epochs")
-    return settings
+        drops = ",".join(map(str, settings["lr_drops"]))
+        raise UsageError(f"later than the last of {settings['epochs']} epochs", "lr_drops", drops)
+    return TrainConfig(**settings, threat=threat_of(asked), seed=asked.seed, amp=amp)
 
 
-def check(wanted: dict, threat: Threat | None) -> None:
-    """Raise UsageError for settings of the objective that do not exist or do not go together."""
-    objective = wanted.get("objective", "pgd")
-    for name, choices in (("objective", OBJECTIVES), ("select", SELECTIONS)):
-        if wanted.get(name, choices[0]) not in choices:
-            raise unknown(f"--{name}", wanted[name], choices)
-    if threat is None:
-        for name in ("objective", "lam", "beta", "replays", "attack_correct_only", "eps_warmup"):
-            if name in wanted:
-                raise UsageError(f"--{name.replace('_', '-')} needs --adv and --eps")
-    elif wanted.get("noise"):
-        raise UsageError("--noise is for training without an adversary; leave out --adv")
-    for name, objectives in (
-        ("lam", ("pgd", "fast")),
-        ("attack_correct_only", ("pgd", "fast")),
-        ("beta", ("trades", "mart")),
-        ("replays", ("free",)),
-    ):
-        if name in wanted and objective not in objectives:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} is for --objective {' or '.join(objectives)}, not {objective}")
-    if objective in ONE_STEP and threat and threat.steps != 1:
-        raise UsageError(f"--steps {threat.steps}: --objective {objective} takes one step at a time")
-    if objective == "free" and threat and threat.random_start:
-        raise UsageError("--random-start: --objective free starts where the batch before ended")
-    if objective == "mart" and wanted.get("label_smoothing"):
-        raise UsageError("--label-smoothing: the loss of --objective mart has no place for it")
-    if wanted.get("select") == "best" and not wanted.get("val"):
-        raise UsageError("--select best needs --val, such as --val 0.1")
+def default_epochs(shape: tuple[int, int, int]) -> int:
+    """Passes over images of a shape, where none are asked for."""
+    side = max(shape[1:])
+    return 15 if side <= 16 else 10 if side <= 28 else 150
 
 
 def recipe(
@@ -150,13 +108,14 @@ def recipe(
     epochs : number asked for, None for the default
     mirrored : whether a mirrored image keeps its class, so that flips augment
     adversarial : whether training is adversarial
-    replays : optimiser steps a batch, by which the number of epochs is divided
+    replays : optimiser steps per batch, by which the number of epochs is divided
     """
     side = max(shape[1:])
+    epochs = math.ceil((default_epochs(shape) if epochs is None else epochs) / replays)
     if side <= 28:
         tiny = side <= 16
         return {
-            "epochs": math.ceil((epochs if epochs is not None else 15 if tiny else 10) / replays),
+            "epochs": epochs,
             "batch_size": 128,
             "optimizer": "adam",
             "lr": 5e-3 if tiny else 2e-3,
@@ -168,7 +127,6 @@ def recipe(
             "label_smoothing": 0.3 if tiny and adversarial else 0.0,
             "augment": "none",
         }
-    epochs = math.ceil((150 if epochs is None else epochs) / replays)
     return {
         "epochs": epochs,
         "batch_size": 128,

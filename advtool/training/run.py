@@ -1,84 +1,34 @@
 """A training run from start to checkpoint, as ``advtool train`` does it; usable from Python as well."""
 
 import json
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import torch
 
 from advtool import device as devices
-from advtool.data import augment
 from advtool.data.arrays import Images
+from advtool.data.catalogue import is_mirrored
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
-from advtool.errors import AdvtoolError, UsageError, unknown
+from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation.batch import Progress
 from advtool.evaluation.measure import accuracies
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import checkpoint, registry
 from advtool.models.classifier import Classifier
-from advtool.threat import Threat
 from advtool.training import config as configuration
-from advtool.training import schedule, selection
-from advtool.training.config import OPTIMIZERS, TrainConfig
+from advtool.training import selection
+from advtool.training.config import TrainConfig
 from advtool.training.curves import Curves
-from advtool.training.loop import Observer, Trainer
+from advtool.training.loop import Observer, Silent, Trainer
+from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
 from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
 from advtool.training.state import State, check_same
-
-UNMIRRORED = ("digits", "mnist", "kmnist", "svhn")
-_CHOICES = {"optimizer": OPTIMIZERS, "schedule": schedule.CHOICES, "augment": augment.CHOICES}
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What was asked for; the data's recipe decides the rest.
-
-    Attributes
-    ----------
-    arch, arch_args : architecture and its arguments
-    top_pixels : let the model see only so many pixels, those most correlated with the label
-    size : side that images are scaled to, by random-resized crops unless `augment` says otherwise
-    epochs : passes over the data
-    settings : any fields of `TrainConfig` but epochs, threat, seed and amp
-    threat : adversary to train against
-    limit : use the first so many images
-    max_memory : GiB of pixels above which the images are streamed
-    """
-
-    arch: str | None = None
-    arch_args: dict = field(default_factory=dict)
-    top_pixels: int | None = None
-    size: int | None = None
-    epochs: int | None = None
-    settings: dict = field(default_factory=dict)
-    threat: Threat | None = None
-    seed: int = 0
-    amp: bool | None = None
-    compile: bool = False
-    limit: int | None = None
-    max_memory: float | None = None
-    workers: int = 2
-
-    def check(self) -> None:
-        """Raise UsageError for names that do not exist, and for settings that do not go together."""
-        if self.arch is not None:
-            registry.find(self.arch)
-        for name, choices in _CHOICES.items():
-            value = self.settings.get(name)
-            if value is not None and value not in choices:
-                raise unknown(f"--{name}", value, choices)
-        if self.size is None and self.settings.get("augment") in augment.RESIZED_CROPS:
-            raise UsageError("--augment rrc: say the side of the crops with --size")
-        configuration.check(self.settings, self.threat)
-
-    @property
-    def random_crop(self) -> bool:
-        """Whether images are scaled by random-resized crops."""
-        return self.size is not None and self.settings.get("augment", "rrc") in augment.RESIZED_CROPS
 
 
 class TrainingRun:
@@ -90,10 +40,11 @@ class TrainingRun:
     device : to compute on
     init : checkpoint to start from; None for random weights
     curves : sets of images to measure accuracy on as training goes on
+    images : the images to train on and those held out, if they have been read already
 
     Examples
     --------
-    >>> run = TrainingRun(resolve("digits"), Wishes(threat=Threat.training("l2", 0.5)), torch.device("cpu"))
+    >>> run = TrainingRun(resolve("digits"), Training(adv="l2", eps=0.5), torch.device("cpu"))
     >>> run.fit()
     >>> metrics = run.test(load(resolve("digits", "test")))
     """
@@ -101,25 +52,30 @@ class TrainingRun:
     def __init__(
         self,
         source: Source,
-        wishes: Wishes,
+        asked: Training,
         device: torch.device,
         init: CheckpointFile | None = None,
         curves: Curves | None = None,
+        images: tuple[TrainingData, Images | None] | None = None,
     ):
-        wishes.check()
-        self.source, self.wishes, self.device, self.init = source, wishes, device, init
+        asked.validate()
+        if asked.arch is not None:
+            registry.find(asked.arch)
+        self.source, self.asked, self.device, self.init = source, asked, device, init
         self.curves = curves or Curves()
         self.history: list[dict] = []
         self.last_state: State | None = None
+        self._read = images
 
     @cached_property
     def _parts(self) -> tuple[TrainingData, Images | None]:
         """(the images to train on, those held out for validation)."""
-        wishes = self.wishes
-        budget = devices.memory_budget(self.device, wishes.max_memory)
-        data = read_training_data(self.source, wishes.limit, budget, wishes.size, wishes.random_crop)
-        fraction = wishes.settings.get("val", 0)
-        return hold_out(data, fraction, budget) if fraction else (data, None)
+        if self._read is not None:
+            return self._read
+        asked = self.asked
+        budget = devices.memory_budget(self.device, asked.max_memory)
+        data = read_training_data(self.source, asked.limit, budget, asked.size, asked.random_crop)
+        return hold_out(data, asked.val, budget) if asked.val else (data, None)
 
     @property
     def data(self) -> TrainingData:
@@ -134,33 +90,29 @@ class TrainingRun:
     @cached_property
     def model(self) -> Classifier:
         """The model that is trained; at first with the weights that training starts from."""
-        wishes = self.wishes
+        asked, args = self.asked, self.asked.arch_args()
         if self.init is None:
-            options = (wishes.arch, wishes.arch_args, wishes.seed, wishes.top_pixels)
-            return new_model(self.data.images, *options).to(self.device)
-        if wishes.top_pixels:
-            raise UsageError("--top-pixels chooses for a new model; one from --init sees what it did before")
-        model = checkpoint.restore(self.init)
-        check_init(model, self.data.images, wishes.arch, wishes.arch_args, "imported" in self.init.meta)
+            model = new_model(self.data.images, asked.arch, args, asked.seed, asked.top_pixels)
+        else:
+            if asked.top_pixels:
+                raise UsageError(
+                    "chooses for a new model; the one that it starts from sees what it did before", "top_pixels"
+                )
+            model = checkpoint.restore(self.init)
+            check_init(model, self.data.images, asked.arch, args, "imported" in self.init.meta)
+        replace(asked, arch=model.spec.arch).validate()
         return model.to(self.device)
 
     @cached_property
     def config(self) -> TrainConfig:
         """Every training setting."""
-        wishes = self.wishes
-        mirrored = self.source.name not in UNMIRRORED
-        shape = self.data.head.shape
-        resized = {"augment": "rrc+flip" if mirrored else "rrc"} if wishes.size else {}
-        settings = configuration.resolve(resized | wishes.settings, wishes.epochs, wishes.threat, shape, mirrored)
-        amp = devices.use_amp(wishes.amp, self.device)
-        return TrainConfig(**settings, threat=wishes.threat, seed=wishes.seed, amp=amp)
+        head, amp = self.data.head, devices.use_amp(self.asked.amp, self.device)
+        return configuration.resolve(self.asked, head.shape, is_mirrored(head.source), amp)
 
     def with_seed(self, seed: int) -> "TrainingRun":
         """The same run, of the same images, with another seed."""
-        wishes = replace(self.wishes, seed=seed)
-        other = TrainingRun(self.source, wishes, self.device, self.init, self.curves)
-        other.__dict__["_parts"] = self._parts
-        return other
+        asked = replace(self.asked, seed=seed)
+        return TrainingRun(self.source, asked, self.device, self.init, self.curves, self._parts)
 
     def resolved(self) -> dict:
         """The whole configuration: what the checkpoint and the state of the run record."""
@@ -183,13 +135,18 @@ class TrainingRun:
             "device": str(self.device),
         }
 
-    def fit(self, observer: Observer | None = None, save=lambda state: None, start: State | None = None) -> None:
+    def fit(
+        self,
+        observer: Observer | None = None,
+        save: Callable[[State], None] = lambda state: None,
+        start: State | None = None,
+    ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
         self.curves.check(self.model.spec)
-        if self.wishes.compile:
+        if self.asked.compile:
             self.model.compile()
         self.model.net = synchronized(self.model.net, self.device)
-        batches = self.data.batches(self.config.batch_size, self.config.seed, self.device, self.wishes.workers)
+        batches = self.data.batches(self.config.batch_size, self.config.seed, self.device, self.asked.workers)
 
         def keep(state: State) -> None:
             self.last_state = state
@@ -197,7 +154,8 @@ class TrainingRun:
             save(state)
 
         self.last_state = start
-        self.history = Trainer(self.model, batches, self.config, observer, self._measure, keep).run(start)
+        watching = observer or Silent()
+        self.history = Trainer(self.model, batches, self.config, watching, self._measure, keep).run(start)
 
     def _measure(self, model: Classifier, epoch: int, last: bool) -> dict:
         settings = self._settings()
@@ -217,11 +175,11 @@ class TrainingRun:
         AdvtoolError
             if the checkpoint is not of this run, or of one that was interrupted
         """
-        names = ("training", "data", "curves", "seed", "device")
-        now = {name: self.resolved().get(name) for name in names}
-        before = {name: file.meta.get(name) for name in names}
+        names, resolved = ("training", "data", "curves", "seed", "device"), self.resolved()
         history = file.meta.get("history") or []
-        now["training"] |= {"epochs_done": len(history)}
+        resolved["training"]["epochs_done"] = len(history)
+        now = {name: resolved.get(name) for name in names}
+        before = {name: file.meta.get(name) for name in names}
         check_same(before, json.loads(json.dumps(now)), file.path)
         if not is_over(history, self.config.epochs):
             raise AdvtoolError(f"{file.path}: holds an interrupted run whose .state is gone; -f starts anew")
@@ -229,7 +187,15 @@ class TrainingRun:
         return file.meta["metrics"]
 
     def rewind(self) -> None:
-        """Go back to what the last whole epoch would have kept, after an interruption."""
+        """Go back to what the last whole epoch would have kept, after an interruption.
+
+        Raises
+        ------
+        AdvtoolError
+            if there was no whole epoch
+        """
+        if self.last_state is None:
+            raise AdvtoolError("no epoch is done that one could go back to")
         self.model.net.load_state_dict(self.last_state.kept)
         self.history = list(self.last_state.history)
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-CHOICES = ("constant", "step", "cosine", "one-cycle")
 WARM_UP = 0.3
 START_FACTOR, END_FACTOR = 1 / 25, 1 / 250_000
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from advtool import keyed
+from advtool import seeds
 from advtool.data import holdout
-from advtool.data.arrays import Images, TooLarge, complete, load
+from advtool.data.arrays import Images, TooLarge, load
 from advtool.data.batches import Batches, MemoryBatches, StreamBatches
 from advtool.data.correlation import most_correlated
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import Head, by
+from advtool.io.head import CompleteHead, complete
+from advtool.io.shape import shape_text
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.importing import refit
 from advtool.models.registry import build, check_runs, default_arch
@@ -43,7 +44,7 @@ class TrainingData:
     random_crop: bool = False
 
     @property
-    def head(self) -> Head:
+    def head(self) -> CompleteHead:
         return self.images.head
 
     def batches(self, batch_size: int, seed: int, device: torch.device, workers: int) -> Batches:
@@ -76,20 +77,14 @@ def read_training_data(
     elif not source.repeatable:
         raise AdvtoolError(
             f"{source.name}: random-resized crops need images that can be read again: write them to shards,"
-            " or name another --augment"
+            " or name another augmentation"
         )
     first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
     start = load(source, min(limit or first, first), size=size)
     n, max_label = _scan(source, limit)
-    declared = source.open().head
-    images = Images(
-        start.pixels,
-        start.labels,
-        start.keys,
-        complete(declared, start.head.shape, max_label),
-        start.name,
-        start.split,
-    )
+    with source.open() as reader:
+        head = complete(reader.head, start.head.shape, max_label)
+    images = Images(start.pixels, start.labels, start.keys, head, start.name, start.split)
     return TrainingData(source, images, n, True, limit, size, random_crop)
 
 
@@ -107,7 +102,9 @@ def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[Traini
         images, held_out = holdout.split(data.images, fraction)
         return replace(data, images=images, n=len(images)), held_out
     part, rest = (holdout.Part(data.source, fraction, held_out, data.limit) for held_out in (True, False))
-    count = sum(1 for _ in part.open())
+    with part.open() as reader:
+        known = reader.count()
+        count = sum(1 for _ in reader) if known is None else known
     holdout.check(count, data.n, fraction)
     first = holdout.split(data.images, fraction)[0]
     return replace(data, source=rest, images=first, n=data.n - count), load(part, max_bytes=budget, size=data.size)
@@ -122,7 +119,7 @@ def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixel
     mean, std = channel_statistics(images.pixels)
     pixels = most_correlated(images, top_pixels) if top_pixels else None
     spec = ModelSpec(arch or default_arch(shape), images.head.classes, shape, mean, std, args, pixels)
-    torch.manual_seed(keyed.derive(seed, "initialisation") % 2**31)
+    torch.manual_seed(seeds.derive(seed, "initialisation") % 2**31)
     model = build(spec)
     check_runs(model)
     return model
@@ -141,11 +138,11 @@ def check_init(model: Classifier, images: Images, arch: str | None, args: dict, 
             model.spec = replace(model.spec, classes=head.classes)
     spec = model.spec
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
-        raise UsageError(f"--init: the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}")
+        raise UsageError(f"the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}", "init")
     if head.shape != spec.shape or head.num_classes != len(spec.classes):
         raise AdvtoolError(
-            f"--init: the model takes {by(spec.shape)} images of {len(spec.classes)} classes,"
-            f" the data has {by(head.shape)} and {head.num_classes}"
+            f"init: the model takes {shape_text(spec.shape)} images of {len(spec.classes)} classes,"
+            f" the data has {shape_text(head.shape)} and {head.num_classes}"
         )
 
 
@@ -162,10 +159,11 @@ def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
 
 def _scan(source: Source, limit: int | None) -> tuple[int, int]:
     """(number of samples, largest label) of a source, without decoding images."""
-    reader = source.open()
-    if hasattr(reader, "__len__"):
-        return min(len(reader), limit or len(reader)), reader.head.num_classes - 1
-    count, largest = 0, 0
-    for sample in itertools.islice(iter(reader), limit):
-        count, largest = count + 1, max(largest, sample.label)
+    with source.open() as reader:
+        known, num_classes = reader.count(), reader.head.num_classes
+        if known is not None and num_classes is not None:
+            return min(known, limit or known), num_classes - 1
+        count, largest = 0, 0
+        for sample in itertools.islice(iter(reader), limit):
+            count, largest = count + 1, max(largest, sample.label)
     return count, largest

@@ -160,7 +160,7 @@ def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
         (["attack", "--attack", "apgd-t", "--eps", "1", "--targeted"], "targeted"),
         (["attack", "--eps", "1", "--format", "jpeg"], "png8"),
         (["eval", "--adv", "l2", "--eps", "1", "--attack", "autoatack"], "autoattack"),
-        (["eval", "--attack", "autoattack"], "give adv (l2, linf)"),
+        (["eval", "--attack", "autoattack"], "--adv"),
         (["eval", "--adv", "l2", "--eps", "1", "--steps", "0"], "--steps"),
         (["eval", "--adv", "l2", "--eps", "1", "--plot", "x.gif"], ".png"),
         (["eval", "--adv", "l2", "--eps", "1", "--attack", "fab", "--steps", "1,2"], "--steps"),

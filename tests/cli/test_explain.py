@@ -11,6 +11,7 @@ from PIL import Image
 from shard_factory import sample, shard
 
 import advtool as package
+import advtool.explain as package_explain
 from advtool.cli.main import app
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
@@ -186,6 +187,7 @@ def test_outputs_are_not_overwritten_and_dry_runs_write_nothing(explain, tmp_pat
     assert (tmp_path / "x.png").read_bytes() == b"mine"
 
 
+@pytest.mark.filterwarnings("ignore::advtool.explain.results.ExplainWarning")
 @pytest.mark.parametrize("shape", [(3, 32, 32), (3, 500, 700), (1, 1, 1)], ids=str)
 def test_any_shape_and_one_class(explain, tmp_path, shape):
     paths = made(tmp_path, shape, classes=1)
@@ -223,14 +225,14 @@ def made(folder, shape: tuple[int, int, int], classes: int, weight: float = 0.1)
         (["--method", "gradient,samples"], "list"),
         (["--method", "samples"], "no --ckpt"),
         (["--method", "weights"], "not linear"),
-        (["--method", "large-eps", "--target", "11"], "--target"),
+        (["--method", "large-eps", "--target", "11"], "unknown target"),
         (["--method", "large-eps", "--shards", "x.tar"], "advtool attack"),
         (["--method", "large-eps", "--adv", "linf", "--eps", "8"], "8/255"),
         (["--data", "digits", "--data", "digits"], "samples"),
         (["-o", "x.gif"], ".png"),
         (["-o", "-", "--json"], "stdout"),
         (["--shards", "-", "--json"], "stdout"),
-        (["--names", "a,b"], "--names"),
+        (["--names", "a,b"], "names"),
         (["--of", "probability"], "logit"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -240,3 +242,27 @@ def test_usage_errors(checkpoint, tmp_path, monkeypatch, arguments, words):
     with pytest.raises(UsageError, match=words):
         app(["explain", "--ckpt", str(checkpoint), "--data", "digits", *arguments], standalone_mode=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_says_and_draws_what_the_call_from_python_does(explain, tmp_path, checkpoint):
+    options = ["--method", "large-eps", "--adv", "linf", "--eps", "0.2", "--steps", "5", "--names", "mine", "-n", "5"]
+    report = explain("--ckpt", checkpoint, "--data", "digits", *options, "-o", "large.png")
+    images = load(resolve("digits", "test"), 5)
+    models = {"mine": package.load(checkpoint)}
+    result = package_explain.explain(models, images, "large-eps", norm="linf", eps=0.2, steps=5)
+    assert (tmp_path / "large.png").read_bytes() == result.picture("png")
+    (by_command,), (by_call,) = report["models"], result.report["models"]
+    assert by_command.pop("checkpoint")["path"] == str(checkpoint) and by_call.pop("model") == "mine"
+    assert by_command == by_call
+
+
+def test_a_dry_run_shows_what_the_defaults_come_to(explain, checkpoint):
+    options = ["--ckpt", checkpoint, "--data", "digits", "--dry-run"]
+    shown = explain(*options, "--method", "large-eps")
+    settings = {"method": "large-eps", "adv": "l2", "eps": 1.5, "steps": 40, "target": "random", "step_size": 0.09375}
+    assert shown["settings"] == [settings]
+    assert (shown["n"], shown["batch_size"], shown["split"]) == (10, 512, "test")
+    assert [settings["of"] for settings in explain(*options, "--method", "gradient,smoothgrad")["settings"]] == [
+        "loss",
+        "logit",
+    ]

@@ -78,7 +78,7 @@ def test_impossible_wishes_are_usage_errors(advtool, arguments, says):
 
 def test_a_pipe_that_does_not_say_its_classes_needs_to_be_told(advtool):
     bare = make.shard([make.sample("a", 1), make.sample("b", 2)])
-    assert b"pass --classes K" in advtool("relabel", "--shift", 1, stdin=bare).stderr
+    assert b"--classes: needed" in advtool("relabel", "--shift", 1, stdin=bare).stderr
     told = advtool("relabel", "--shift", 1, "--classes", 3, stdin=bare)
     assert labels_of(told.stdout) == {"a": 2, "b": 0}
 

@@ -10,7 +10,8 @@ from advtool.data.sources import resolve
 from advtool.errors import UsageError
 from advtool.io.head import Head
 from advtool.threat import Threat
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 
 CPU = torch.device("cpu")
 
@@ -56,7 +57,7 @@ def test_the_most_correlated_pixels():
 
 
 def test_a_model_of_few_pixels_sees_no_others_before_and_after_a_file(tmp_path):
-    run = TrainingRun(resolve("digits"), Wishes(arch="linear", top_pixels=9, epochs=1, limit=400), CPU)
+    run = TrainingRun(resolve("digits"), Training(arch="linear", top_pixels=9, epochs=1, limit=400), CPU)
     run.fit()
     path = tmp_path / "m.safetensors"
     path.write_bytes(run.to_bytes({}))
@@ -77,11 +78,11 @@ def test_a_model_of_few_pixels_sees_no_others_before_and_after_a_file(tmp_path):
 def test_a_model_that_goes_on_keeps_its_pixels(tmp_path):
     from advtool.io import checkpoints, streams
 
-    first = TrainingRun(resolve("digits"), Wishes(arch="linear", top_pixels=9, epochs=0, limit=100), CPU)
+    first = TrainingRun(resolve("digits"), Training(arch="linear", top_pixels=9, epochs=0, limit=100), CPU)
     path = tmp_path / "m.safetensors"
     path.write_bytes(first.to_bytes({}))
     file = checkpoints.read(streams.open_path(path))
-    second = TrainingRun(resolve("digits"), Wishes(epochs=1, limit=100), CPU, file)
+    second = TrainingRun(resolve("digits"), Training(epochs=1, limit=100), CPU, file)
     assert second.model.spec.pixels == first.model.spec.pixels
     with pytest.raises(UsageError, match="--top-pixels"):
-        _ = TrainingRun(resolve("digits"), Wishes(top_pixels=3), CPU, file).model
+        _ = TrainingRun(resolve("digits"), Training(top_pixels=3), CPU, file).model

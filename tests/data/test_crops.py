@@ -11,7 +11,8 @@ from advtool.data.batches import StreamBatches
 from advtool.data.crops import _box, random_resized_crop
 from advtool.data.sources import resolve
 from advtool.errors import AdvtoolError, UsageError
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 from advtool.training.setup import read_training_data
 
 CPU = torch.device("cpu")
@@ -111,7 +112,7 @@ def test_without_a_size_the_way_out_is_named(folders):
 
 
 def test_a_run_on_class_folders(folders):
-    wishes = Wishes(arch="linear", size=16, epochs=2, settings={"batch_size": 4})
+    wishes = Training(arch="linear", size=16, epochs=2, batch_size=4)
     run = TrainingRun(resolve(folders), wishes, CPU)
     assert run.config.augment == "rrc+flip" and run.resolved()["data"]["size"] == 16
     run.fit()
@@ -121,12 +122,12 @@ def test_a_run_on_class_folders(folders):
 
 def test_kinds_of_augmentation_with_a_size(folders):
     def run(**settings):
-        return TrainingRun(resolve(folders), Wishes(arch="linear", size=16, settings=settings), CPU)
+        return TrainingRun(resolve(folders), Training(arch="linear", size=16, **settings), CPU)
 
     assert run().data.streamed and run(augment="rrc").data.streamed
     assert not run(augment="none").data.streamed
-    with pytest.raises(UsageError, match="--size"):
-        Wishes(settings={"augment": "rrc"}).check()
+    with pytest.raises(UsageError, match="needs a size"):
+        Training(augment="rrc").validate()
 
 
 def test_a_file_that_is_no_image_is_named(folders, tmp_path):

@@ -103,7 +103,7 @@ def test_a_missing_dataset_names_the_path_and_downloads_nothing(tmp_path, name, 
     with pytest.raises(AdvtoolError) as caught:
         resolve(name, "test", tmp_path).open()
     assert f"{name} is not on disk: expected {tmp_path / expected} " in str(caught.value)
-    assert "--data-root" in str(caught.value)
+    assert "ADVTOOL_DATA" in str(caught.value)
     assert not list(tmp_path.rglob("*"))
 
 

@@ -108,7 +108,7 @@ def test_a_directory_of_shards_has_splits(here):
 
 def test_a_missing_split_says_which_there_are(here):
     make.write_shards(here / "d", "test", make.samples(2))
-    assert refused("d") == "--data d: has no split 'train' (has test)"
+    assert refused("d") == "data d: has no split 'train' (has test)"
     assert keys(resolve("d", default_split="test")) == ["k0", "k1"]
     assert "has no split 'validation' (has train, test)" in refused("digits", "validation")
 
@@ -131,7 +131,7 @@ def test_class_folders_with_and_without_splits(here):
     assert train.splits == ("train", "test")
     assert [len(keys(source)) for source in (plain, train, test)] == [3, 3, 2]
     make.write_classes(here / "only" / "train", {"cat": 1})
-    assert refused("only", "test") == "--data only: has no split 'test' (has train)"
+    assert refused("only", "test") == "data only: has no split 'test' (has train)"
 
 
 @pytest.mark.parametrize("content", [[], ["notes.txt"], ["folder/notes.txt"]], ids=["empty", "text", "folder of text"])
@@ -158,7 +158,7 @@ def test_a_name_like_none_gives_all():
 
 @pytest.mark.parametrize("spec", ["none.tar", "none/", "a/b", "none-*.tar", "none-{0..3}.tar", "none.tar.gz"])
 def test_a_path_that_does_not_exist_is_refused(spec):
-    assert refused(spec) == f"--data {spec}: no such file or directory"
+    assert refused(spec) == f"data {spec}: no such file or directory"
 
 
 @pytest.mark.parametrize("spec", ["a{b.tar", "a}b{.tar"])

@@ -10,7 +10,7 @@ from torch import nn
 from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Shards
 from advtool.datasets.distill import distill
-from advtool.datasets.distilled import Recipe, Tally, default_recipe, distilled_samples
+from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Pool, gather
 from advtool.device import Settings
@@ -168,7 +168,7 @@ def test_starts_are_uniform_over_the_other_images():
 
 
 def test_a_single_image_has_no_other_to_start_from():
-    with pytest.raises(AdvtoolError, match="--from noise"):
+    with pytest.raises(AdvtoolError, match="noise needs none"):
         filled(["only"])(["only"])
     assert Noise(SHAPE, 0)(["only"])[0].shape == (1, *SHAPE)
 
@@ -213,7 +213,7 @@ def test_samples_keep_their_labels_say_where_they_came_from_and_do_not_depend_on
         pool.offer(sample.key, sample.pixels())
 
     def run(batch_size: int):
-        check, tally = SampleChecker(Head(shape=(1, 8, 8))), Tally()
+        check, tally = SampleChecker(Head(shape=(1, 8, 8))), DistilledTally()
         settings = Settings(torch.device("cpu"), batch_size)
         return list(distilled_samples(made, check, model, pool, Recipe(30, 0.1), settings, tally)), tally
 

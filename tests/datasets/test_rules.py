@@ -8,7 +8,7 @@ import shard_factory as make
 from scipy import stats
 
 from advtool.datasets import groupings
-from advtool.datasets.relabel import Tally, relabel
+from advtool.datasets.relabelled import RelabelTally, relabel
 from advtool.datasets.rules import Random, Shift
 from advtool.errors import AdvtoolError, UsageError
 
@@ -112,7 +112,7 @@ def test_bad_lists_of_classes_are_errors(text):
 
 def test_everything_but_label_and_provenance_passes_byte_for_byte():
     made = [make.sample("a", 2, txt=b"words"), make.sample("b", 9, txt=b"more")]
-    tally = Tally()
+    tally = RelabelTally()
     out = list(relabel(made, 10, Shift(TEN, 1), tally))
     assert [sample.members["cls"] for sample in out] == [b"3", b"0"]
     for before, after in zip(made, out, strict=True):
@@ -121,12 +121,12 @@ def test_everything_but_label_and_provenance_passes_byte_for_byte():
 
 
 def test_the_first_label_stays_in_the_provenance():
-    first = list(relabel([make.sample("a", 2, json=b'{"source": "s"}')], 10, Shift(TEN, 1), Tally()))
-    second = list(relabel(first, 10, Shift(TEN, 1), Tally()))
+    first = list(relabel([make.sample("a", 2, json=b'{"source": "s"}')], 10, Shift(TEN, 1), RelabelTally()))
+    second = list(relabel(first, 10, Shift(TEN, 1), RelabelTally()))
     assert json.loads(second[0].members["json"]) == {"original_label": 2, "source": "s"}
     assert second[0].label == 4
 
 
 def test_a_label_past_the_classes_is_an_error_that_names_the_sample():
     with pytest.raises(AdvtoolError, match="sample 'a': label 12, but there are 10 classes"):
-        list(relabel([make.sample("a", 12)], 10, Shift(TEN, 1), Tally()))
+        list(relabel([make.sample("a", 12)], 10, Shift(TEN, 1), RelabelTally()))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shard_factory as make
 
-from advtool.io.directory import write_directory
+from advtool.io.directory import ShardDirectory
 from advtool.io.head import Head
 from advtool.io.shards import shard_paths, write_file
 
@@ -26,7 +26,7 @@ def made(request, tmp_path):
         make.sample(f"deep/folder/k{i}", i % 3, image(request.param, i), json=json.dumps({"norm": i / 4}).encode())
         for i in range(N)
     ]
-    write_directory(tmp_path / "shards", "train", HEAD, samples, 4)
+    ShardDirectory(tmp_path / "shards", "train", 4).write(HEAD, samples)
     return request.param, list(map(str, shard_paths(tmp_path / "shards", "train"))), samples
 
 

@@ -6,7 +6,8 @@ from webdataset.tariterators import base_plus_ext
 
 from advtool.errors import AdvtoolError
 from advtool.io.head import NAME, Head
-from advtool.io.samples import Sample, SampleReader, ShardWarning, split_name
+from advtool.io.readers import SampleReader
+from advtool.io.samples import Sample, ShardWarning, split_name
 
 PNG = make.sample("any").members["png"]
 

@@ -9,9 +9,10 @@ import shard_factory as make
 from tests_support import environment
 
 from advtool.errors import AdvtoolError
-from advtool.io.directory import write_directory
+from advtool.io.directory import ShardDirectory
 from advtool.io.head import NAME, Head
-from advtool.io.samples import Sample, SampleReader
+from advtool.io.readers import SampleReader
+from advtool.io.samples import Sample
 from advtool.io.shards import shard_paths, write_file, write_stream
 from advtool.io.streams import open_path
 
@@ -148,7 +149,7 @@ def test_a_key_that_comes_again_is_refused(tmp_path):
 
 def test_a_directory_of_shards(tmp_path):
     directory = tmp_path / "deep" / "shards"
-    assert write_directory(directory, "train", HEAD, make.samples(7), 3) == 7
+    assert ShardDirectory(directory, "train", 3).write(HEAD, make.samples(7)) == 7
     assert make.files_below(directory) == [f"train-00000{i}.tar" for i in range(3)]
     assert [len(keys(path)) for path in shard_paths(directory, "train")] == [3, 3, 1]
     assert keys(*shard_paths(directory, "train")) == [f"k{i}" for i in range(7)]
@@ -158,31 +159,31 @@ def test_a_directory_of_shards(tmp_path):
 
 @pytest.mark.parametrize(("n", "sizes"), [(6, [3, 3]), (1, [1]), (3, [3])])
 def test_no_empty_shard_is_written_at_the_end(tmp_path, n, sizes):
-    write_directory(tmp_path, "train", HEAD, iter(make.samples(n)), 3)
+    ShardDirectory(tmp_path, "train", 3).write(HEAD, iter(make.samples(n)))
     assert [len(keys(path)) for path in shard_paths(tmp_path, "train")] == sizes
 
 
 def test_shards_of_the_same_name_are_replaced_and_others_stay(tmp_path):
-    write_directory(tmp_path, "train", HEAD, make.samples(9), 2)
+    ShardDirectory(tmp_path, "train", 2).write(HEAD, make.samples(9))
     write_file(tmp_path / "train-000007.tar.gz", HEAD, make.samples(1))
-    write_directory(tmp_path, "test", HEAD, make.samples(1), 2)
+    ShardDirectory(tmp_path, "test", 2).write(HEAD, make.samples(1))
     (tmp_path / "notes.txt").write_text("mine")
-    write_directory(tmp_path, "train", HEAD, make.samples(3, prefix="new"), 2)
+    ShardDirectory(tmp_path, "train", 2).write(HEAD, make.samples(3, prefix="new"))
     assert make.files_below(tmp_path) == ["notes.txt", "test-000000.tar", "train-000000.tar", "train-000001.tar"]
     assert keys(*shard_paths(tmp_path, "train")) == ["new0", "new1", "new2"]
 
 
 @pytest.mark.parametrize("good", [0, 2, 5])
 def test_a_directory_whose_source_dies_keeps_its_old_shards(tmp_path, good):
-    write_directory(tmp_path, "train", HEAD, make.samples(5), 2)
+    ShardDirectory(tmp_path, "train", 2).write(HEAD, make.samples(5))
     before = {name: (tmp_path / name).read_bytes() for name in make.files_below(tmp_path)}
     with pytest.raises(AdvtoolError, match="source died"):
-        write_directory(tmp_path, "train", HEAD, dying(good), 2)
+        ShardDirectory(tmp_path, "train", 2).write(HEAD, dying(good))
     assert {name: (tmp_path / name).read_bytes() for name in make.files_below(tmp_path)} == before
 
 
 def test_a_key_may_come_again_in_another_shard(tmp_path):
-    write_directory(tmp_path, "train", HEAD, [make.sample("a", 0), make.sample("a", 1)], 1)
+    ShardDirectory(tmp_path, "train", 1).write(HEAD, [make.sample("a", 0), make.sample("a", 1)])
     assert keys(*shard_paths(tmp_path, "train")) == ["a", "a"]
 
 

@@ -10,7 +10,7 @@ import pytest
 import shard_factory as make
 
 from advtool.errors import AdvtoolError
-from advtool.io.samples import SampleReader
+from advtool.io.readers import SampleReader
 from advtool.io.streams import Stream
 from advtool.io.tar import MAX_HEADER_BYTES, MAX_MEMBER_BYTES, read_members
 

@@ -60,7 +60,7 @@ def test_width_and_hidden_sizes():
         m.out_features for m in build(spec("mlp", MNIST, hidden=[512, 512, 320])).net if hasattr(m, "out_features")
     ]
     assert layers == [512, 512, 320, 10]
-    with pytest.raises(UsageError, match="--width"):
+    with pytest.raises(UsageError, match="^width: "):
         build(spec("linear", width=2.0))
 
 

@@ -80,7 +80,7 @@ def test_width_one_is_the_network_itself():
 
 def test_width_is_refused_where_it_is_not_scaled():
     for arch in ("mobilenet_v2", "resnext50_32x4d"):
-        with pytest.raises(UsageError, match="--width"):
+        with pytest.raises(UsageError, match="^width: "):
             build(spec(arch, width=0.5))
 
 

@@ -1,7 +1,10 @@
 """The list of errata, and what the library imports."""
 
+import hashlib
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 from tests_support import environment
 
@@ -30,3 +33,13 @@ for model in ("gaussian", "bernoulli", "tradeoff", "mle", "mixture"):
 assert not {"torch", "webdataset", "scipy.stats"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), stdout=subprocess.DEVNULL)
+
+
+def test_the_file_holds_what_the_list_in_python_held():
+    held = {
+        "papers": PAPERS,
+        "errata": {model: [asdict(erratum) for erratum in rows] for model, rows in ERRATA.items()},
+    }
+    text = json.dumps(held, sort_keys=True, ensure_ascii=False)
+    digest = "253a1b9da2146439d1a3d455ee4ae01bf6d053e617aaeb5dd128cce66e29fa08"
+    assert (sum(map(len, ERRATA.values())), hashlib.sha256(text.encode()).hexdigest()) == (37, digest)

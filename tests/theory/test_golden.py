@@ -57,6 +57,10 @@ def exponent(inputs) -> float:
     return float(inputs.get("p", "inf"))
 
 
+def angle(found: svm.Svm) -> float:
+    return math.atan2(found.w1, found.v)
+
+
 def counterexample() -> Mixture:
     theta = np.zeros(1001)
     theta[0] = 1
@@ -98,7 +102,7 @@ TRADEOFF = {
     "accuracy of sign": lambda i: math.exp(linear.log_accuracy(features(i), i["t"], i["eps"])),
     "log adversarial": lambda i: linear.log_accuracy_average(features(i), i["eps"]),
     "E max": lambda i: float(svm.hinge(i["mu"], i["s"])),
-    "unit-norm": lambda i: svm.unit_norm(features(i), i["eps"]).angle,
+    "unit-norm": lambda i: angle(svm.unit_norm(features(i), i["eps"])),
     "standard accuracy": svm_accuracy,
     "adversarial accuracy": svm_accuracy,
     "adversarial SVM": lambda i: svm.robust_w1(i["p"], i["eps"], i["lam"]),

@@ -14,7 +14,8 @@ from advtool.evaluation.measure import accuracies
 from advtool.evaluation.plots import plot_history
 from advtool.io import checkpoints, streams
 from advtool.training.curves import Curves, named
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 
 CPU = torch.device("cpu")
 TEST = load(resolve("digits", "test"), 100)
@@ -22,7 +23,7 @@ SHIFTED = replace(TEST, labels=(TEST.labels + 1) % 10)
 
 
 def run(curves: Curves, epochs: int = 5) -> TrainingRun:
-    wishes = Wishes(arch="mlp", arch_args={"hidden": [32]}, epochs=epochs, limit=300)
+    wishes = Training(arch="mlp", hidden=(32,), epochs=epochs, limit=300)
     return TrainingRun(resolve("digits"), wishes, CPU, curves=curves)
 
 
@@ -51,7 +52,7 @@ def test_watching_changes_no_weight_and_resumes():
 
 def test_images_that_do_not_fit_are_refused():
     small = replace(TEST, head=replace(TEST.head, shape=(1, 4, 4)))
-    with pytest.raises(AdvtoolError, match="--eval-data small: images are"):
+    with pytest.raises(AdvtoolError, match="eval_data small: images are"):
         run(Curves({"small": small})).fit()
     many = replace(TEST, head=replace(TEST.head, num_classes=11))
     with pytest.raises(AdvtoolError, match="11 classes"):
@@ -62,7 +63,7 @@ def test_names_of_sets():
     assert named(["a=x.tar", "digits"], lambda spec: False) == {"a": "x.tar", "digits": "digits"}
     assert named(["a=x.tar"], lambda spec: True) == {"a=x.tar": "a=x.tar"}
     for wrong in (["=x"], ["a="], [""], ["a=x", "a=y"], ["digits", "digits"]):
-        with pytest.raises(UsageError, match="--eval-data"):
+        with pytest.raises(UsageError, match="eval_data"):
             named(wrong, lambda spec: False)
 
 

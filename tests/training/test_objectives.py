@@ -13,6 +13,7 @@ from advtool.threat import Threat
 from advtool.training.config import TrainConfig, resolve
 from advtool.training.objectives import Batch, objective
 from advtool.training.objectives.mart import boosted_cross_entropy
+from advtool.training.options import Training
 
 SHAPE, CLASSES = (1, 2, 2), 3
 
@@ -24,11 +25,11 @@ def model() -> Classifier:
 
 
 def config(objective: str = "pgd", norm: str = "linf", threat: Threat | None = None, **wanted) -> TrainConfig:
-    threat = threat or Threat.training(norm, 0.1, objective=objective)
-    wanted = {"objective": objective, "label_smoothing": 0.0, "batch_size": 6} | wanted
+    wanted = {"objective": objective, "label_smoothing": 0.0, "batch_size": 6, "epochs": 1} | wanted
     if objective == "mart":
         del wanted["label_smoothing"]
-    return TrainConfig(**resolve(wanted, 1, threat, SHAPE, False), threat=threat)
+    found = resolve(Training(adv=norm, eps=0.1, **wanted), SHAPE, False)
+    return replace(found, threat=threat) if threat else found
 
 
 def batch(threat: Threat | None) -> Batch:
@@ -133,7 +134,7 @@ def test_noise_has_the_deviation_asked_for_and_is_keyed_by_the_image():
     net = model()
     net.net.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0] * 0.5 + 0.5))
     x = torch.rand(4000, *SHAPE)
-    settings = TrainConfig(**resolve({"noise": 0.25}, 1, None, SHAPE, False), threat=None)
+    settings = resolve(Training(noise=0.25, epochs=1), SHAPE, False)
     for ids in (torch.arange(4000), torch.arange(4000).flip(0)):
         objective(net, settings).outcome(Batch(x, torch.zeros(4000, dtype=torch.long), ids, 3))
     noise = seen[0] - x

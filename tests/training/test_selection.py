@@ -13,10 +13,10 @@ from advtool.device import Settings
 from advtool.evaluation.measure import accuracies
 from advtool.io import checkpoints, streams
 from advtool.models.classifier import Classifier, ModelSpec
-from advtool.threat import Threat
 from advtool.training.average import Average
+from advtool.training.options import Training
 from advtool.training.overfitting import Guard
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.run import TrainingRun
 from advtool.training.selection import chosen
 from advtool.training.state import StateFile
 
@@ -24,13 +24,11 @@ CPU = torch.device("cpu")
 
 
 def run(objective: str = "pgd", eps: float | None = 0.1, **wishes) -> TrainingRun:
-    settings = {"objective": objective} if objective != "pgd" else {}
-    threat = Threat.training("linf", eps, None, objective=objective) if eps else None
-    if threat and objective in ("pgd", "trades", "mart"):
-        threat = Threat.training("linf", eps, 2, objective=objective)
-    wishes = {"arch": "mlp", "arch_args": {"hidden": [16]}, "epochs": 4, "limit": 300, "threat": threat} | wishes
-    wishes["settings"] = settings | wishes.get("settings", {})
-    return TrainingRun(resolve("digits"), Wishes(**wishes), CPU)
+    adversary = {"adv": "linf", "eps": eps, "objective": objective} if eps else {}
+    if eps and objective in ("pgd", "trades", "mart"):
+        adversary["steps"] = 2
+    wishes = {"arch": "mlp", "hidden": (16,), "epochs": 4, "limit": 300} | adversary | wishes
+    return TrainingRun(resolve("digits"), Training(**wishes), CPU)
 
 
 def weights(finished: TrainingRun) -> dict[str, torch.Tensor]:
@@ -48,9 +46,9 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
         ("mart", {}),
         ("fast", {}),
         ("free", {"epochs": 16}),
-        ("pgd", {"settings": {"lam": 2.0, "attack_correct_only": True, "eps_warmup": 2.5}}),
-        ("pgd", {"settings": {"ema_decay": 0.99, "val": 0.2}, "arch": "cnn-small", "arch_args": {"width": 0.25}}),
-        ("pgd", {"settings": {"noise": 0.2, "val": 0.2, "select": "last"}, "threat": None}),
+        ("pgd", {"lam": 2.0, "attack_correct_only": True, "eps_warmup": 2.5}),
+        ("pgd", {"ema_decay": 0.99, "val": 0.2, "arch": "cnn-small", "hidden": None, "width": 0.25}),
+        ("pgd", {"noise": 0.2, "val": 0.2, "select": "last", "eps": None}),
     ],
 )
 def test_every_objective_resumes_to_the_same_bytes(tmp_path, objective, wishes):
@@ -91,7 +89,7 @@ def test_the_average_is_the_one_computed_by_hand():
 
 
 def test_the_averaged_weights_are_the_ones_kept():
-    plain, averaged, states = run(), run(settings={"ema_decay": 0.999}), []
+    plain, averaged, states = run(), run(ema_decay=0.999), []
     plain.fit()
     averaged.fit(save=states.append)
     assert same(states[-1].parts["model"], weights(plain)) and same(states[-1].kept, weights(averaged))
@@ -102,7 +100,7 @@ def test_the_averaged_weights_are_the_ones_kept():
 
 def test_images_held_out_are_neither_trained_on_nor_chosen_by_seed_or_order():
     images = load(resolve("digits"))
-    first, second = run(settings={"val": 0.2}, limit=None), run(settings={"val": 0.2}, limit=None, seed=5)
+    first, second = run(val=0.2, limit=None), run(val=0.2, limit=None, seed=5)
     assert first.validation.keys == second.validation.keys
     assert not set(first.validation.keys) & set(first.data.images.keys)
     assert set(first.validation.keys) | set(first.data.images.keys) == set(images.keys)
@@ -113,7 +111,7 @@ def test_images_held_out_are_neither_trained_on_nor_chosen_by_seed_or_order():
 
 
 def test_the_best_epoch_in_validation_is_kept():
-    finished, states = run(settings={"val": 0.3, "lr": 0.3}, epochs=6), []
+    finished, states = run(val=0.3, lr=0.3, epochs=6), []
     finished.fit(save=states.append)
     scores = [record["validation"]["adversarial_accuracy"] for record in finished.history]
     best = scores.index(max(scores))
@@ -122,7 +120,7 @@ def test_the_best_epoch_in_validation_is_kept():
     assert same(weights(finished), states[best].parts["model"]) and same(weights(finished), states[-1].kept)
     report = accuracies(finished.model, finished.validation, [], Settings(CPU))
     assert report["clean"]["accuracy"] == finished.history[best]["validation"]["clean_accuracy"]
-    last = run(settings={"val": 0.3, "lr": 0.3, "select": "last"}, epochs=6)
+    last = run(val=0.3, lr=0.3, select="last", epochs=6)
     last.fit()
     assert last.selected == {"epoch": 6, "of": 6, "by": "last"}
     assert same(weights(last), states[-1].parts["model"])
@@ -192,14 +190,14 @@ def test_the_radius_grows_while_it_warms_up(monkeypatch):
     monkeypatch.setattr(
         objectives.Adversarial, "outcome", lambda self, batch: seen.append(batch.threat) or original(self, batch)
     )
-    run(settings={"eps_warmup": 2.0, "batch_size": 100}, epochs=3).fit()
+    run(eps_warmup=2.0, batch_size=100, epochs=3).fit()
     expected = [min(1, step / 6) * 0.1 for step in range(1, 10)]
     assert [threat.eps for threat in seen] == pytest.approx(expected)
     assert [threat.step_size for threat in seen] == pytest.approx([eps / 5 for eps in expected])
 
 
 def test_joint_weight_zero_trains_the_standard_model():
-    plain, joint = run(eps=None), run(settings={"lam": 0.0})
+    plain, joint = run(eps=None), run(lam=0.0)
     plain.fit()
     joint.fit()
     assert same(weights(plain), weights(joint))
@@ -208,7 +206,7 @@ def test_joint_weight_zero_trains_the_standard_model():
 
 
 def test_streams_hold_out_the_same_images():
-    wishes = {"settings": {"val": 0.2, "batch_size": 32}}
+    wishes = {"val": 0.2, "batch_size": 32}
     streamed, in_memory = run(max_memory=1e-5, **wishes), run(**wishes)
     assert streamed.data.streamed and not in_memory.data.streamed
     assert streamed.validation.keys == in_memory.validation.keys and streamed.data.n == in_memory.data.n
@@ -220,7 +218,7 @@ def test_streams_hold_out_the_same_images():
 
 
 def test_what_is_kept_is_said_in_the_checkpoint(tmp_path):
-    finished = run(settings={"val": 0.2})
+    finished = run(val=0.2)
     finished.fit()
     (tmp_path / "m.safetensors").write_bytes(finished.to_bytes({}))
     meta = checkpoints.read(streams.open_path(tmp_path / "m.safetensors")).meta

@@ -6,16 +6,16 @@ from advtool.data.arrays import load
 from advtool.data.sources import resolve
 from advtool.data.subset import subset
 from advtool.errors import AdvtoolError, UsageError
-from advtool.threat import Threat
-from advtool.training.run import TrainingRun, Wishes
+from advtool.training.options import Training
+from advtool.training.run import TrainingRun
 from advtool.training.setup import channel_statistics
 
 CPU = torch.device("cpu")
 
 
 def run(**wishes) -> TrainingRun:
-    wishes = {"arch": "mlp", "arch_args": {"hidden": [32]}, "epochs": 2, "limit": 300} | wishes
-    return TrainingRun(resolve("digits"), Wishes(**wishes), CPU)
+    wishes = {"arch": "mlp", "hidden": (32,), "epochs": 2, "limit": 300} | wishes
+    return TrainingRun(resolve("digits"), Training(**wishes), CPU)
 
 
 def weights(finished: TrainingRun) -> torch.Tensor:
@@ -32,11 +32,10 @@ def test_training_learns_and_records_each_epoch():
 
 
 def test_adversarial_training_makes_a_model_more_robust():
-    threat = Threat.training("l2", 0.5)
-    plain, robust = run(epochs=6, limit=None), run(epochs=6, limit=None, threat=threat)
+    plain, robust = run(epochs=6, limit=None), run(epochs=6, limit=None, adv="l2", eps=0.5)
     plain.fit()
     robust.fit()
-    plain.wishes = robust.wishes
+    plain.asked = robust.asked
     plain.__dict__.pop("config")
     images = load(resolve("digits", "test"))
     accuracies = [r.test(images, 100)["adversarial"][0] for r in (plain, robust)]
@@ -56,7 +55,7 @@ def test_the_seed_decides_everything():
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("done", [1, 3])
 def test_continuing_from_a_state_changes_nothing(optimizer, done):
-    wishes = {"epochs": 4, "settings": {"optimizer": optimizer, "lr": 0.01}, "threat": Threat.training("linf", 0.1, 2)}
+    wishes = {"epochs": 4, "optimizer": optimizer, "lr": 0.01, "adv": "linf", "eps": 0.1, "steps": 2}
     states = []
     straight = run(**wishes)
     straight.fit(save=states.append)
@@ -67,7 +66,7 @@ def test_continuing_from_a_state_changes_nothing(optimizer, done):
 
 
 def test_streaming_sees_the_same_images_as_memory():
-    wishes = {"epochs": 5, "settings": {"batch_size": 16}}
+    wishes = {"epochs": 5, "batch_size": 16}
     streamed, in_memory = run(max_memory=1e-6, **wishes), run(**wishes)
     assert streamed.data.streamed and not in_memory.data.streamed
     assert streamed.data.n == in_memory.data.n == 300
@@ -79,11 +78,11 @@ def test_streaming_sees_the_same_images_as_memory():
 
 def test_a_diverging_run_stops_with_one_error():
     with pytest.raises(AdvtoolError, match="diverged"):
-        run(settings={"optimizer": "sgd", "lr": 1e30}).fit()
+        run(optimizer="sgd", lr=1e30).fit()
 
 
 def test_recipes_follow_the_papers_for_small_colour_images():
-    config = TrainingRun(resolve("digits"), Wishes(settings={"lr": 0.2}), CPU).config
+    config = TrainingRun(resolve("digits"), Training(lr=0.2), CPU).config
     assert (config.lr, config.optimizer) == (0.2, "adam")
     from advtool.training.config import recipe
 
@@ -94,7 +93,7 @@ def test_recipes_follow_the_papers_for_small_colour_images():
 
 
 def test_unknown_settings_are_refused_before_the_data_is_read():
-    for wishes in ({"arch": "mpl"}, {"settings": {"optimizer": "adm"}}, {"settings": {"augment": "crops"}}):
+    for wishes in ({"arch": "mpl", "hidden": None}, {"optimizer": "adm"}, {"augment": "crops"}):
         with pytest.raises(UsageError):
             run(**wishes)
 

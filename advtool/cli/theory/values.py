@@ -1,91 +1,85 @@
 """Numbers on the command line: one, a list, a sweep, a vector in a file."""
 
-import itertools
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from advtool.errors import UsageError
 
-_MOST = 100_000
+MOST = 100_000
 
 
-def sweep(text: str | None, option: str, integer: bool = False) -> list | None:
-    """The values of `3`, `1,2,5` or `2:18:0.5` (both ends included); None stays None."""
-    if text is None:
-        return None
+def sweep(text: str) -> tuple[float, ...]:
+    """The values of `3`, `1,2,5` or `2:18:0.5` (both ends included)."""
     parts = text.split(":")
     if len(parts) == 1:
-        values = numbers(text, option)
-    elif len(parts) != 3:
-        raise UsageError(f"{option} {text}: a sweep is from:to:step, such as 2:18:0.5")
-    else:
-        first, last, step = (number(part, option) for part in parts)
-        steps = (last - first) / step if step else math.nan
-        if not steps >= 0:
-            raise UsageError(f"{option} {text}: the step does not lead from {first:g} to {last:g}")
-        if steps > _MOST:
-            raise UsageError(f"{option} {text}: more than {_MOST:,} values")
-        values = [float(f"{first + i * step:.12g}") for i in range(math.floor(steps + 1e-9) + 1)]
-    if integer:
-        for value in values:
-            if value != round(value) or abs(value) > 2**53:
-                raise UsageError(f"{option} {value:g}: must be a whole number")
-        return [round(value) for value in values]
-    return values
+        return numbers(text)
+    if len(parts) != 3:
+        raise UsageError("a sweep is from:to:step, such as 2:18:0.5", value=text)
+    first, last, step = map(number, parts)
+    steps = (last - first) / step if step else math.nan
+    if not steps >= 0:
+        raise UsageError(f"the step does not lead from {first:g} to {last:g}", value=text)
+    if steps > MOST:
+        raise UsageError(f"more than {MOST:,} values", value=text)
+    return tuple(float(f"{first + i * step:.12g}") for i in range(math.floor(steps + 1e-9) + 1))
 
 
-def number(text: str, option: str) -> float:
+def whole_sweep(text: str) -> tuple[int, ...]:
+    """The same of whole numbers."""
+    values = sweep(text)
+    for value in values:
+        if value != round(value) or abs(value) > 2**53:
+            raise UsageError("must be a whole number", value=f"{value:g}")
+    return tuple(map(round, values))
+
+
+SWEEPS = (sweep, whole_sweep)
+
+
+def number(text: str) -> float:
     """One finite number, as a decimal or a fraction such as 8/255."""
     from fractions import Fraction
 
     try:
         value = float(Fraction(text.strip())) if "/" in text else float(text)
     except ZeroDivisionError:
-        raise UsageError(f"{option} {text}: division by zero") from None
+        raise UsageError("division by zero", value=text) from None
     except (ValueError, OverflowError):
-        raise UsageError(f"{option} {text}: '{text.strip()}' is not a number") from None
+        raise UsageError(f"'{text.strip()}' is not a number", value=text) from None
     if not math.isfinite(value):
-        raise UsageError(f"{option} {text}: must be finite")
+        raise UsageError("must be finite", value=text)
     return value
 
 
-def numbers(text: str, option: str) -> list[float]:
+def numbers(text: str) -> tuple[float, ...]:
     """A comma list of finite numbers."""
-    return [number(part, option) for part in text.split(",")]
+    return tuple(map(number, text.split(",")))
 
 
-def lams(text: str) -> list[float]:
+def lams(text: str) -> tuple[float, ...]:
     """A comma list of weights λ ≥ 0; inf is one."""
-    values = [math.inf if part.strip().lower() == "inf" else number(part, "--lam") for part in text.split(",")]
+    values = tuple(math.inf if part.strip().lower() == "inf" else number(part) for part in text.split(","))
     if min(values) < 0:
-        raise UsageError(f"--lam {text}: must not be negative")
+        raise UsageError("must not be negative", value=text)
     return values
 
 
-def vector(text: str | None, option: str, dim: int | None = None) -> list[float] | None:
-    """A comma list, or a file of numbers (text, JSON list or .npy); with `dim`, one number is repeated so often."""
-    if text is None:
-        return None
-    values = file_vector(text, option) if os.path.isfile(text) else _listed(text, option)
-    if dim is not None:
-        if len(values) != 1:
-            raise UsageError(f"{option} {text[:40]}: --dim repeats one number, and here are {len(values)}")
-        values = values * dim
-    return values
-
-
-def _listed(text: str, option: str) -> list[float]:
+def vector(text: str) -> tuple[float, ...]:
+    """A comma list, or a file of numbers."""
+    if os.path.isfile(text):
+        return file_vector(text)
     try:
-        return numbers(text, option)
-    except UsageError as error:
+        return numbers(text)
+    except UsageError:
         looks_like_a_file = "," not in text and any(char.isalpha() for char in text.replace("e", "").replace("nan", ""))
-        raise UsageError(f"{option} {text}: no such file, and not a number") from None if looks_like_a_file else error
+        if looks_like_a_file:
+            raise UsageError("no such file, and not a number", value=text) from None
+        raise
 
 
-def file_vector(path: str, option: str) -> list[float]:
+def file_vector(path: str) -> tuple[float, ...]:
     """The numbers in a file: .npy, a JSON list, or text with commas or white space between them."""
     try:
         if path.endswith(".npy"):
@@ -94,17 +88,15 @@ def file_vector(path: str, option: str) -> list[float]:
             values = np.load(path, allow_pickle=False).ravel().astype(float).tolist()
         else:
             content = Path(path).read_text()
-            if content.lstrip().startswith("["):
-                values = [float(value) for value in json.loads(content)]
-            else:
-                values = [float(part) for part in content.replace(",", " ").split()]
+            parts = json.loads(content) if content.lstrip().startswith("[") else content.replace(",", " ").split()
+            values = [float(part) for part in parts]
     except OSError as error:
-        raise UsageError(f"{option} {path}: cannot read ({error.strerror})") from None
+        raise UsageError(f"cannot read ({error.strerror})", value=path) from None
     except (ValueError, TypeError):
-        raise UsageError(f"{option} {path}: not a file of numbers (text, a JSON list or .npy)") from None
+        raise UsageError("not a file of numbers (text, a JSON list or .npy)", value=path) from None
     if not values or not all(map(math.isfinite, values)):
-        raise UsageError(f"{option} {path}: must hold finite numbers")
-    return values
+        raise UsageError("must hold finite numbers", value=path)
+    return tuple(values)
 
 
 def exponent(norm: str) -> float:
@@ -116,16 +108,5 @@ def exponent(norm: str) -> float:
     except ValueError:
         p = math.nan
     if not norm.startswith("l") or not 1 <= p < math.inf:
-        raise UsageError(f"unknown --norm '{norm}': linf, l2, l1, or lP with a number P from 1 on, such as l3")
+        raise UsageError("must be linf, l2, l1, or lP with a number P from 1 on, such as l3", value=norm)
     return p
-
-
-def grid(swept: Mapping[str, Sequence | None], **fixed) -> Iterator[dict]:
-    """Every combination of the swept values, with the fixed ones; options that are None are left to their defaults."""
-    given = {name: values for name, values in swept.items() if values is not None}
-    fixed = {name: value for name, value in fixed.items() if value is not None}
-    count = math.prod(len(values) for values in given.values())
-    if count > _MOST:
-        raise UsageError(f"the sweeps combine to {count:,} settings; {_MOST:,} is the limit")
-    for combination in itertools.product(*given.values()):
-        yield {**dict(zip(given, combination, strict=True)), **fixed}

@@ -3,13 +3,13 @@
 import numpy as np
 
 from advtool.theory.bernoulli.training import draw
-from advtool.theory.monte_carlo import Claim
+from advtool.theory.monte_carlo import Claim, Draw
 
 _BLOCK = 2**24
 
 
 def claims(report: dict) -> list[Claim]:
-    """One claim a printed exact error, and for each form of Theorem 1 that it holds as often as it says."""
+    """One claim per printed exact error, and for each form of Theorem 1 that it holds as often as it says."""
     if "table" in report:
         return []
     tau = np.array(report["inputs"]["tau"])
@@ -53,7 +53,7 @@ def _error_claim(name: str, entry: dict, key: str, u: np.ndarray, tau: np.ndarra
     return Claim(name, entry[key], entry[f"log_{key}"], hits, _tilted(entry[f"log_{key}"], u, tau, eps))
 
 
-def _tilted(log_value: float, u: np.ndarray, tau: np.ndarray, eps: float):
+def _tilted(log_value: float, u: np.ndarray, tau: np.ndarray, eps: float) -> Draw:
     """Importance weights: samples drawn with P(s) ∝ e^(−θ u·s), so that the error is common."""
     reach = eps * np.abs(u).sum()
     up = 0.5 + tau

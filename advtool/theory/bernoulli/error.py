@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betainc, gammaln, log_ndtr, logsumexp
 
 from advtool.errors import UsageError
@@ -28,20 +29,16 @@ class Error:
     log_high: float | None
     method: str
 
-    @property
-    def is_exact(self) -> bool:
-        return self.method not in ("bracket", "clt")
 
-
-def check_tau(tau) -> np.ndarray:
+def check_tau(tau: ArrayLike) -> np.ndarray:
     """τ as an array, each from 0 to ½."""
     tau = np.atleast_1d(np.asarray(tau, float))
     if tau.size == 0 or not np.all((tau >= 0) & (tau <= 0.5)):
-        raise UsageError("tau: each value must be a number from 0 to 0.5")
+        raise UsageError("each value must be a number from 0 to 0.5", parameter="tau")
     return tau
 
 
-def linear_error(weights, tau, eps: float = 0.0) -> Error:
+def linear_error(weights: ArrayLike, tau: ArrayLike, eps: float = 0.0) -> Error:
     """P(Σ u_j s_j ≤ ε‖u‖₁): a tie is an error, and so is a classifier that is 0.
 
     Parameters
@@ -53,7 +50,7 @@ def linear_error(weights, tau, eps: float = 0.0) -> Error:
     tau = check_tau(tau)
     u = np.broadcast_to(np.asarray(weights, float), tau.shape)
     if not np.all(np.isfinite(u)):
-        raise UsageError("weights: must be finite numbers")
+        raise UsageError("must be finite numbers", parameter="weights")
     used = u != 0
     a, flip = np.abs(u[used]), 0.5 - np.where(u > 0, tau, -tau)[used]
     if a.size == 0:
@@ -174,7 +171,7 @@ def _meet_in_the_middle(a: np.ndarray, flip: np.ndarray, needed: float) -> float
 
 
 def _bracket(a: np.ndarray, flip: np.ndarray, needed: float, steps: int) -> Error:
-    """Weights rounded to the lattice: their sum is off by at most half a step a feature."""
+    """Weights rounded to the lattice: their sum is off by at most half a step per feature."""
     step = float(a.sum()) / steps
     rounded = np.round(a / step).astype(np.int64)
     kept = rounded > 0

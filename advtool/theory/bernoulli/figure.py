@@ -1,11 +1,17 @@
 """Figure 2 of Collins et al.: learned weights against τ, with the threshold that theory gives."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from advtool.theory.bernoulli.report import trained_weights
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def figure(report: dict):
+
+def figure(report: dict) -> "Figure":
     """Train by the recipe and draw the weights, each classifier's of unit length; or Table 1 for a table."""
     from matplotlib.figure import Figure
 
@@ -32,7 +38,7 @@ def figure(report: dict):
     return figure
 
 
-def _table(axes, report: dict) -> None:
+def _table(axes: "Axes", report: dict) -> None:
     rows = report["table"]
     series = {
         "standard_standard": ("standard training, clean", "C0", "-"),

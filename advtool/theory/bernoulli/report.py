@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,42 +41,42 @@ def report(
     mix : fraction π of attacked steps in robust training; ½ in the paper
     weights : a classifier w θ whose errors are wanted too
     """
-    tau = _tau(dim, tau_max, tau)
+    signal = _tau(dim, tau_max, tau)
     if not 0 <= eps < math.inf:
-        raise UsageError("eps: must be a finite number, not negative")
+        raise UsageError("must be a finite number, not negative", parameter="eps")
     if n < 1:
-        raise UsageError("n: must be at least 1")
-    learned = population(tau, eps, mix)
-    classifiers = {"averaged": tau, "equal": np.ones_like(tau)}
+        raise UsageError("must be at least 1", parameter="n")
+    learned = population(signal, eps, mix)
+    classifiers = {"averaged": signal, "equal": np.ones_like(signal)}
     if weights is not None:
-        if len(weights) != len(tau):
-            raise UsageError(f"weights: {len(weights)} numbers for {len(tau)} features")
+        if len(weights) != len(signal):
+            raise UsageError(f"{len(weights)} numbers for {len(signal)} features", parameter="weights")
         classifiers["weights"] = np.asarray(weights, float)
     if learned.weights is not None and learned.weights.any():
         classifiers["robust"] = learned.weights
-    warnings = []
-    if tau.min() == 0:
+    warnings: list[str] = []
+    if signal.min() == 0:
         warnings.append("min tau is 0: outside Definition 1, and the bound of Theorem 1 is 1 (B4)")
-    if not tau.any():
+    if not signal.any():
         warnings.append("all tau are 0: nothing can be learned")
     if learned.weights is None:
         warnings.append("a feature with tau 1/2 decides alone: the loss has no finite optimum, and the limit is shown")
     elif not learned.weights.any():
         warnings.append("robust training gives every feature weight 0 at this eps and mix")
-    inputs = {"dim": len(tau), "tau_max": float(tau.max()), "eps": eps, "n": n, "mix": mix, "tau": tau.tolist()}
+    at = {"dim": len(signal), "tau_max": float(signal.max()), "eps": eps, "n": n, "mix": mix, "tau": signal.tolist()}
     if weights is not None:
-        inputs["weights"] = list(weights)
+        at["weights"] = list(weights)
     return {
         "schema": 1,
         "model": "bernoulli",
-        "inputs": inputs,
-        "theorem1": theorem1(tau, n),
-        "repaired": repaired(tau, n),
-        "errors": {name: _errors(w, tau, eps) for name, w in classifiers.items()},
+        "inputs": at,
+        "theorem1": theorem1(signal, n),
+        "repaired": repaired(signal, n),
+        "errors": {name: _errors(w, signal, eps) for name, w in classifiers.items()},
         "threshold": learned.threshold,
         "threshold_of_robust_training": eps / 2,
         "threshold_method": learned.method,
-        "features_kept": int(np.count_nonzero(tau > learned.threshold)),
+        "features_kept": int(np.count_nonzero(signal > learned.threshold)),
         "robust_weights": None if learned.weights is None else learned.weights.tolist(),
         "warnings": warnings,
     }
@@ -85,17 +86,17 @@ def _tau(dim: int, tau_max: float, tau: Sequence[float] | None) -> np.ndarray:
     if tau is not None:
         return check_tau(tau)
     if dim < 1:
-        raise UsageError("dim: must be at least 1")
+        raise UsageError("must be at least 1", parameter="dim")
     return check_tau(np.linspace(0, tau_max, dim) if dim > 1 else [tau_max])
 
 
 def _errors(weights: np.ndarray, tau: np.ndarray, eps: float) -> dict:
-    result = {}
+    result: dict[str, Any] = {}
     for name, radius in (("standard_error", 0.0), ("adversarial_error", eps)):
         found = linear_error(weights, tau, radius)
         result |= probability(name, found.log_error)
         result[f"{name}_method"] = found.method
-        if found.method == "bracket":
+        if found.method == "bracket" and found.log_low is not None and found.log_high is not None:
             result[f"{name}_bounds"] = [math.exp(found.log_low), math.exp(found.log_high)]
     return result
 
@@ -110,12 +111,12 @@ def table_report(
     tau: Sequence[float] | None = None,
 ) -> dict:
     """Table 1 by the paper's recipe over several seeds, beside what the paper prints."""
-    tau = _tau(dim, tau_max, tau)
-    rows = table1(tau, eps, seeds, seed, n)
+    signal = _tau(dim, tau_max, tau)
+    rows = table1(signal, eps, seeds, seed, n)
     for row in rows:
         if printed := PRINTED.get(row["eps"]):
             row["printed"] = dict(zip(("standard_robust", "robust_standard", "robust_robust"), printed, strict=True))
-    inputs = {"dim": len(tau), "tau_max": float(tau.max()), "n": n, "seeds": seeds, "seed": seed}
+    inputs = {"dim": len(signal), "tau_max": float(signal.max()), "n": n, "seeds": seeds, "seed": seed}
     return {"schema": 1, "model": "bernoulli", "inputs": inputs, "table": rows, "warnings": []}
 
 

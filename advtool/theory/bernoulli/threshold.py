@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from advtool.errors import UsageError
@@ -34,11 +35,11 @@ class Population:
     method: str
 
 
-def population(tau, eps: float, mix: float = 0.5) -> Population:
+def population(tau: ArrayLike, eps: float, mix: float = 0.5) -> Population:
     """Minimise (1 − π) E ℓ(M) + π E ℓ(M − ε‖u‖₁) over u, ℓ logistic and π = `mix` the fraction of attacked steps."""
     tau = check_tau(tau)
     if not 0 <= mix <= 1:
-        raise UsageError("mix: must be from 0 to 1")
+        raise UsageError("must be from 0 to 1", parameter="mix")
     if 2 * float(tau.max()) <= mix * eps:
         return Population(mix * eps / 2, np.zeros_like(tau), "closed form")
     if float(tau.max()) == 0.5 and eps <= 1:
@@ -131,13 +132,13 @@ def _enumerated_optimum(tau: np.ndarray, eps: float, mix: float) -> np.ndarray:
     return u
 
 
-def _loss(u, s, p, eps, mix) -> float:
+def _loss(u: np.ndarray, s: np.ndarray, p: np.ndarray, eps: float, mix: float) -> float:
     margin = s @ u
     losses = (1 - mix) * np.logaddexp(0, -margin) + mix * np.logaddexp(0, eps * u.sum() - margin)
     return float(p @ losses)
 
 
-def _derivatives(u, s, p, eps, mix):
+def _derivatives(u: np.ndarray, s: np.ndarray, p: np.ndarray, eps: float, mix: float) -> tuple[np.ndarray, np.ndarray]:
     gradient, hessian = np.zeros_like(u), np.zeros((len(u), len(u)))
     for share, pulled in ((1 - mix, s), (mix, s - eps)):
         sigma = expit(-pulled @ u)

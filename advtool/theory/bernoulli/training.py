@@ -1,8 +1,10 @@
 """The paper's recipe (App. B.2) in numpy, several attack radii at once: Table 1 and Figure 2."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from advtool.theory.bernoulli.error import check_tau
@@ -12,7 +14,7 @@ SAMPLES, STEPS, RATE, BETA1, BETA2, TINY = 10_000, 100, 0.01, 0.9, 0.999, 1e-8
 
 @dataclass(frozen=True)
 class Trained:
-    """Weights u = wθ, shape d × k: column 0 of standard training, then one a radius; and accuracies on fresh samples.
+    """Weights u = wθ, shape d × k: column 0 of standard training, then one per radius; and accuracies on fresh samples.
 
     `standard` and `robust` have shape k: accuracies of each column, clean and attacked; `standard_robust`: column 0
     attacked at each radius (entry 0 unattacked).
@@ -29,7 +31,7 @@ def draw(rng: np.random.Generator, tau: np.ndarray, n: int) -> np.ndarray:
     return np.where(rng.random((n, len(tau)), dtype=np.float32) < 0.5 + tau, np.float32(1), np.float32(-1))
 
 
-def train(tau, radii, seed: int, samples: int = SAMPLES) -> Trained:
+def train(tau: ArrayLike, radii: Sequence[float], seed: int, samples: int = SAMPLES) -> Trained:
     """Adam(0.01, 0.9, 0.999) on the summed logistic loss from zero, 100 full-batch steps.
 
     Every other step, beginning with the first, attacks by FGSM, δ = −ε y sign(w): then the loss is
@@ -60,8 +62,10 @@ def train(tau, radii, seed: int, samples: int = SAMPLES) -> Trained:
     )
 
 
-def table1(tau, radii, seeds: int, first_seed: int = 0, samples: int = SAMPLES) -> list[dict]:
-    """Table 1: mean and standard deviation over seeds, one row a radius; the row of ε = 0 is standard training.
+def table1(
+    tau: ArrayLike, radii: Sequence[float], seeds: int, first_seed: int = 0, samples: int = SAMPLES
+) -> list[dict]:
+    """Table 1: mean and standard deviation over seeds, one row per radius; the row of ε = 0 is standard training.
 
     Keys: ``standard_standard``, ``standard_robust`` (standard training, attacked), ``robust_standard``,
     ``robust_robust``; each ``{"mean", "sd"}`` of an accuracy, sd None for one seed.

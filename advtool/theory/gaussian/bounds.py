@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import erf
 
 from advtool.errors import UsageError
@@ -10,7 +11,7 @@ from advtool.theory.gaussian.decision import NoMinimiser, TwoGaussians, threshol
 from advtool.theory.norms import dual, norm
 
 
-def eps_p(delta, eps: float, p: float) -> float:
+def eps_p(delta: ArrayLike, eps: float, p: float) -> float:
     """ε_p = ε‖Δ‖_q/‖Δ‖₂, by how much the attack moves a class along Δ (App. A.1, with erratum G1: q is dual to p)."""
     return eps * norm(delta, dual(p)) / norm(delta, 2)
 
@@ -25,7 +26,8 @@ def eps_p_of_ratio(ratio: float, dim: int, eps: float, p: float) -> float:
     """ε_p = ratio · √d ε for linf; for other norms √d becomes the largest ε_p/ε, max(1, d^(1/q − 1/2))."""
     low, high = ratio_range(dim, p)
     if not low * (1 - 1e-12) <= ratio <= high:
-        raise UsageError(f"ratio {ratio:g}: must be from {low:.6g} to 1 for this norm and dimension")
+        message = f"must be from {low:.6g} to 1 for this norm and dimension"
+        raise UsageError(message, parameter="ratio", value=f"{ratio:g}")
     return ratio * max(1.0, dim ** (1 / dual(p) - 0.5)) * eps
 
 

@@ -6,7 +6,7 @@ from advtool.theory.monte_carlo import Claim, normal_tail
 
 
 def claims(report: dict) -> list[Claim]:
-    """One claim a printed error."""
+    """One claim per printed error."""
     inputs, shift = report["inputs"], report["eps_p"]
     h, s1, s2 = inputs["distance"], inputs["sigma1"], inputs["sigma2"]
     places = [(name, report[name]) for name in ("standard", "adversarial", "randomized")]

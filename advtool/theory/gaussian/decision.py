@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import log_ndtr
 
 from advtool.errors import AdvtoolError, UsageError
@@ -31,13 +32,13 @@ class TwoGaussians:
     sigma1: float
     sigma2: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("distance", "sigma1", "sigma2"):
             if not math.isfinite(getattr(self, name)):
-                raise UsageError(f"{name}: must be a finite number")
+                raise UsageError("must be a finite number", parameter=name)
         for name in ("sigma1", "sigma2"):
             if getattr(self, name) <= 0:
-                raise UsageError(f"{name} {getattr(self, name):g}: must be positive")
+                raise UsageError("must be positive", parameter=name, value=f"{getattr(self, name):g}")
         if min(self.sigma1, self.sigma2) * _RANGE < self.scale:
             raise UsageError("sigma1, sigma2 and the distance are more than 1e100 times apart")
 
@@ -50,7 +51,7 @@ class TwoGaussians:
         return TwoGaussians(self.distance, self.sigma2, self.sigma1)
 
 
-def log_error(model: TwoGaussians, w, shift: float = 0.0):
+def log_error(model: TwoGaussians, w: ArrayLike, shift: float = 0.0) -> np.ndarray:
     """log β̃(w) = log ½[Q((w − shift)/σ1) + Q((h − w − shift)/σ2)] (App. A.1); shift = 0 gives log β(w)."""
     w = np.asarray(w, float)
     right = log_ndtr((shift - w) / model.sigma1)

@@ -1,12 +1,18 @@
 """Figures 1 and 2 of the paper: errors against the hyperplane's place, and the optimal place against λ."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from advtool.theory.gaussian.decision import NoMinimiser, TwoGaussians, log_error, threshold
 from advtool.theory.gaussian.weighted import minimise
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def figure(report: dict):
+
+def figure(report: dict) -> "Figure":
     """Both figures side by side, for one report."""
     from matplotlib.figure import Figure
 
@@ -28,7 +34,9 @@ def _robust(model: TwoGaussians, shift: float) -> float | None:
         return None
 
 
-def _errors(axes, model, shift, standard, robust, report) -> None:
+def _errors(
+    axes: "Axes", model: TwoGaussians, shift: float, standard: float, robust: float | None, report: dict
+) -> None:
     ends = sorted([standard, standard if robust is None else robust])
     w = np.linspace(ends[0] - model.distance / 4, ends[1] + model.distance / 4, 600)
     axes.plot(w, 100 * np.exp(log_error(model, w)), label="standard error β")
@@ -45,7 +53,7 @@ def _errors(axes, model, shift, standard, robust, report) -> None:
     axes.legend(fontsize=8)
 
 
-def _places(axes, model, shift, standard, robust) -> None:
+def _places(axes: "Axes", model: TwoGaussians, shift: float, standard: float, robust: float | None) -> None:
     lam = np.concatenate([[0.0], np.geomspace(1e-3, 3, 150)])
     found = [minimise(model, shift, float(value)).w for value in lam]
     places = np.array([np.nan if w is None else w for w in found])

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from advtool.errors import AdvtoolError
 from advtool.theory.norms import dual, nearest_in_ball, norm
@@ -17,14 +18,14 @@ class Hyperplane:
     separation: float
 
 
-def separation(normal, delta, eps: float, p: float) -> float:
+def separation(normal: ArrayLike, delta: ArrayLike, eps: float, p: float) -> float:
     """n·Δ − 2ε‖n‖_q for n of any length, per unit of it."""
     normal, delta = np.asarray(normal, float), np.asarray(delta, float)
     length = norm(normal, 2)
     return float(normal @ delta) / length - 2 * eps * norm(normal, dual(p)) / length
 
 
-def most_robust(delta, eps: float, p: float) -> Hyperplane:
+def most_robust(delta: ArrayLike, eps: float, p: float) -> Hyperplane:
     """The unit normal that maximises the separation under an ℓ_p attack.
 
     Outside the ball of radius 2ε it points from the nearest point of the ball to Δ, and the separation is the distance;

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,29 +47,30 @@ def report(
     radius : of adversarial training, in units of ε_p; default ε_p
     noise, noise_kind : δσ of data-randomised training, default ε_p/2, and what it is added to
     delta : μ2 − μ1 itself, instead of `dim`, `distance` and `ratio`
-    draws : if positive, learn from up to so many draws a class, with this `seed`
+    draws : if positive, learn from up to so many draws per class, with this `seed`
     """
     for name, value in (("eps", eps), ("eps_p", eps_p), ("radius", radius), ("noise", noise)):
         if value is not None and not 0 <= value < math.inf:
-            raise UsageError(f"{name}: must be a finite number, not negative")
+            raise UsageError("must be a finite number, not negative", parameter=name)
     if noise_kind not in NOISE_KINDS:
-        raise UsageError(f"noise_kind {noise_kind}: must be one of {', '.join(NOISE_KINDS)}")
-    if delta is not None:
-        delta = np.asarray(delta, float)
-        if not np.all(np.isfinite(delta)) or not delta.any():
-            raise UsageError("delta: must be finite numbers, not all zero")
-        dim, distance = len(delta), norm(delta, 2)
+        message = f"must be one of {', '.join(NOISE_KINDS)}"
+        raise UsageError(message, parameter="noise_kind", value=noise_kind)
+    means = None if delta is None else np.asarray(delta, float)
+    if means is not None:
+        if not np.all(np.isfinite(means)) or not means.any():
+            raise UsageError("must be finite numbers, not all zero", parameter="delta")
+        dim, distance = len(means), norm(means, 2)
     if dim < 1:
-        raise UsageError("dim: must be at least 1")
+        raise UsageError("must be at least 1", parameter="dim")
     distance = math.sqrt(dim) if distance is None else distance
     if not distance > 0:
-        raise UsageError("distance: must be positive")
+        raise UsageError("must be positive", parameter="distance")
     model = TwoGaussians(distance, sigma1, sigma2)
-    shift, ratio = _shift(dim, p, eps, ratio, eps_p, delta)
+    shift, ratio = _shift(dim, p, eps, ratio, eps_p, means)
     radius = shift if radius is None else radius
     noise = shift / 2 if noise is None else noise
     warnings: list[str] = []
-    result = {
+    result: dict[str, Any] = {
         "schema": 1,
         "model": "gaussian",
         "inputs": {
@@ -81,7 +83,7 @@ def report(
             "noise": noise,
             "noise_kind": noise_kind,
             "lam": list(lam),
-            **({} if delta is None else {"delta": delta.tolist()}),
+            **({} if means is None else {"delta": means.tolist()}),
         },
         "eps_p": shift,
         "standard": _errors(model, shift, threshold(model)),
@@ -99,8 +101,8 @@ def report(
         result["bounds"] |= bounds.dimension_bounds(model, dim, eps)
     if shift > distance:
         warnings.append("eps_p is larger than the distance of the classes: the upper bounds do not hold")
-    if delta is not None:
-        result["hyperplane"] = _hyperplane(model, shift, delta, eps, p, warnings)
+    if means is not None:
+        result["hyperplane"] = _hyperplane(model, shift, means, eps, p, warnings)
     if draws:
         result["simulation"] = simulation.simulate(model, shift, draws, seed)
     result["misprints"] = misprints(result)
@@ -108,7 +110,9 @@ def report(
     return result
 
 
-def _shift(dim, p, eps, ratio, eps_p, delta) -> tuple[float, float | None]:
+def _shift(
+    dim: int, p: float, eps: float, ratio: float | None, eps_p: float | None, delta: np.ndarray | None
+) -> tuple[float, float | None]:
     if eps_p is not None:
         return float(eps_p), None
     if delta is not None:
@@ -118,7 +122,7 @@ def _shift(dim, p, eps, ratio, eps_p, delta) -> tuple[float, float | None]:
     low, high = bounds.ratio_range(dim, p)
     if ratio is None:
         if p not in (2, math.inf) and low < high:
-            raise UsageError("ratio: needed for this norm, or the mean difference itself (delta)")
+            raise UsageError("needed for this norm, or the mean difference itself (delta)", parameter="ratio")
         ratio = max(0.5, low) if p == math.inf else 1.0
     return bounds.eps_p_of_ratio(ratio, dim, eps, p), ratio
 
@@ -140,7 +144,7 @@ def _adversarial(model: TwoGaussians, shift: float, radius: float, warnings: lis
 
 def _weighted(model: TwoGaussians, shift: float, lam: float, warnings: list[str]) -> dict:
     if not lam >= 0:
-        raise UsageError("lam: must not be negative")
+        raise UsageError("must not be negative", parameter="lam")
     try:
         found = minimise(model, shift, lam)
     except NoMinimiser as error:
@@ -183,7 +187,9 @@ def _equivalents(model: TwoGaussians, shift: float, noise: float, kind: str, war
     return {"lam_of_noise": lam, "lam_is_optimal": optimal, "noise_of_adversarial": needed}
 
 
-def _hyperplane(model: TwoGaussians, shift: float, delta, eps: float, p: float, warnings: list[str]) -> dict | None:
+def _hyperplane(
+    model: TwoGaussians, shift: float, delta: np.ndarray, eps: float, p: float, warnings: list[str]
+) -> dict | None:
     try:
         found = most_robust(delta, eps, p)
         along = TwoGaussians(found.separation, model.sigma1, model.sigma2)

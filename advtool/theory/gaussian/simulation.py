@@ -7,7 +7,7 @@ from advtool.theory.monte_carlo import clopper_pearson
 
 
 def simulate(model: TwoGaussians, shift: float, draws: int, seed: int) -> list[dict]:
-    """Learn thresholds from n draws a class, for n = 10, 100, … up to `draws`.
+    """Learn thresholds from n draws per class, for n = 10, 100, … up to `draws`.
 
     For standard (shift 0) and adversarial training, ``plug_in`` puts the sample means and deviations into the formula,
     ``empirical`` minimises the errors counted on the sample. Each has its w, its distance ``gap`` from the optimum, and

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from advtool.theory.gaussian.decision import NoMinimiser, TwoGaussians, log_error, other_stationary_point, threshold
 from advtool.theory.roots import bisect
@@ -33,7 +34,8 @@ def minimise(model: TwoGaussians, shift: float, lam: float) -> Weighted:
         return _equal_widths(model, shift, lam)
     if model.sigma1 > model.sigma2:
         found = minimise(model.mirrored, shift, lam)
-        return Weighted(model.distance - found.w, found.unique, found.n_local_minima, found.outside_interval)
+        at = None if found.w is None else model.distance - found.w
+        return Weighted(at, found.unique, found.n_local_minima, found.outside_interval)
     standard, robust = threshold(model), threshold(model, shift)
     if lam in (0, math.inf) or shift == 0:
         return Weighted(robust if lam == math.inf else standard, True, 1, False)
@@ -49,9 +51,9 @@ def lam_of(model: TwoGaussians, shift: float, w: float) -> float | None:
 
     Stationary is not optimal: λ(w) need not increase (erratum G7).
     """
-    narrow, wide = _log_densities(model, w, 0.0)
-    narrow_shifted, wide_shifted = _log_densities(model, w, shift)
-    up, down = float(wide - narrow), float(narrow_shifted - wide_shifted)
+    narrow, wide = map(float, _log_densities(model, w, 0.0))
+    narrow_shifted, wide_shifted = map(float, _log_densities(model, w, shift))
+    up, down = wide - narrow, narrow_shifted - wide_shifted
     if up == 0:
         return 0.0
     if down == 0:
@@ -67,14 +69,14 @@ def _log_difference(a: float, b: float) -> float:
     return max(a, b) + math.log(-math.expm1(-abs(a - b)))
 
 
-def _log_densities(model: TwoGaussians, w, shift: float):
+def _log_densities(model: TwoGaussians, w: ArrayLike, shift: float) -> tuple[np.ndarray, np.ndarray]:
     """Logs of both class densities at w (both up to the same constant), each moved towards the other class."""
     w = np.asarray(w, float)
     one = -(((w - shift) / model.sigma1) ** 2) / 2 - math.log(model.sigma1)
     return one, -(((model.distance - w - shift) / model.sigma2) ** 2) / 2 - math.log(model.sigma2)
 
 
-def _slope(model: TwoGaussians, shift: float, lam: float, w):
+def _slope(model: TwoGaussians, shift: float, lam: float, w: ArrayLike) -> np.ndarray:
     """A number with the sign of (β + λβ̃)′(w), that does not underflow."""
     one, two = _log_densities(model, w, 0.0)
     one_shifted, two_shifted = _log_densities(model, w, shift)

@@ -3,20 +3,21 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from advtool.theory.mixture import corollaries, squares
 from advtool.theory.mixture.exact import attack_reach
 from advtool.theory.mixture.risks import Mixture
-from advtool.theory.monte_carlo import Claim, normal_tail
+from advtool.theory.monte_carlo import Claim, Draw, normal_tail
 from advtool.theory.norms import dual, norm
 
 
 def claims(report: dict) -> list[Claim]:
-    """One claim a printed risk, and bounds as bounds."""
+    """One claim per printed risk, and bounds as bounds."""
     return _CASES[report["case"]](report, report["inputs"])
 
 
-def _claim(name: str, entry: dict, hits, threshold: float | None = None, relation: str = "==") -> Claim:
+def _claim(name: str, entry: dict, hits: Draw, threshold: float | None = None, relation: str = "==") -> Claim:
     """`threshold`: the risk is Q(threshold), for sampling it where it is small."""
     key = name.rsplit(".", 1)[-1]
     log_value = entry.get(f"log_{key}", -math.inf if entry[key] <= 0 else math.log(entry[key]))
@@ -24,7 +25,7 @@ def _claim(name: str, entry: dict, hits, threshold: float | None = None, relatio
     return Claim(name, entry[key], log_value, hits, weights, relation)
 
 
-def _total(name: str, entry: dict, theta, w, sigma: float, eps: float, p: float) -> Claim:
+def _total(name: str, entry: dict, theta: ArrayLike, w: ArrayLike, sigma: float, eps: float, p: float) -> Claim:
     """Points of both classes are drawn along w, moved by ε‖w‖_q, and classified."""
     theta, w = np.asarray(theta, float), np.asarray(w, float)
     size = norm(w, 2)
@@ -37,9 +38,9 @@ def _total(name: str, entry: dict, theta, w, sigma: float, eps: float, p: float)
     return _claim(name, entry, hits, (mean - reach) / sigma)
 
 
-def _relative(theta, w, sigma: float, eps: float, p: float):
+def _relative(theta: ArrayLike, w: ArrayLike, sigma: float, eps: float, p: float) -> Draw:
     """Points are drawn in the plane of θ and w; hit: f = g there, and an attack that g does not feel changes f."""
-    mixture = Mixture(theta, w, sigma)
+    mixture = Mixture(np.asarray(theta, float), np.asarray(w, float), sigma)
     unit = mixture.theta / norm(mixture.theta, 2)
     along = float(mixture.w @ unit) / norm(mixture.w, 2)
     across = norm(mixture.w / norm(mixture.w, 2) - along * unit, 2)
@@ -102,7 +103,7 @@ def _corollary3(report: dict, inputs: dict) -> list[Claim]:
 def _corollary4(report: dict, inputs: dict) -> list[Claim]:
     size, l1 = norm(inputs["theta"], 2), norm(inputs["theta"], 1)
 
-    def hits(entry: dict):
+    def hits(entry: dict) -> Draw:
         reach = inputs["eps"] * (entry["c"] * l1 + entry["alpha_l1"]) / entry["c"]
         return lambda rng, n: np.abs(size * (size + inputs["sigma"] * rng.standard_normal(n))) <= reach
 
@@ -116,7 +117,7 @@ def _draw_squares(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndar
 
 
 def _squares(report: dict, inputs: dict) -> list[Claim]:
-    def hits(eps: float):
+    def hits(eps: float) -> Draw:
         def draw(rng: np.random.Generator, n: int) -> np.ndarray:
             y, x1, _ = _draw_squares(rng, n)
             return y * (x1 - report["threshold"]) - eps < 0

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import log_ndtr
 
 from advtool.errors import UsageError
@@ -17,7 +18,7 @@ def critical_eps(p: int) -> float:
     θ* = (1, 1/√(p−1), …) in p ≥ 2 dimensions, linf. The place does not depend on σ.
     """
     if p < 2:
-        raise UsageError("dim: Corollary 2 needs at least 2 dimensions")
+        raise UsageError("Corollary 2 needs at least 2 dimensions", parameter="dim")
     return (2 - math.sqrt(2)) / (1 + math.sqrt(p - 1) - math.sqrt(2))
 
 
@@ -36,7 +37,7 @@ def log_excess_risk(theta_squared: float, sigma: float = 1.0) -> float:
 def sparse_classifier(theta_squared: float, free: int, sigma: float = 1.0) -> Mixture:
     """The mixture and classifier of Corollary 3 with s = 1 and p − s = `free` dimensions off the support."""
     if free < 1:
-        raise UsageError("free: must be at least 1")
+        raise UsageError("must be at least 1", parameter="free")
     theta, w = np.zeros(free + 1), np.full(free + 1, 1 / math.sqrt(free))
     theta[0] = w[0] = math.sqrt(theta_squared)
     return Mixture(theta, w, sigma)
@@ -52,7 +53,7 @@ def log_corollary3(theta_squared: float, free: int, sigma: float, eps: float) ->
     return log_adversarial_risk(sparse_classifier(theta_squared, free, sigma), eps, math.inf)
 
 
-def log_corollary4(theta, sigma: float, c: float, alpha_l1: float, eps: float) -> float:
+def log_corollary4(theta: ArrayLike, sigma: float, c: float, alpha_l1: float, eps: float) -> float:
     """Corollary 4: log R_adv = log P(|θ·x| ≤ ε(‖θ‖₁ + ‖α‖₁/c)) for w = cθ on the support and α off it, x being 0 there.
 
     Gradient descent on the logistic loss tends to c = 2/σ². A start with variance 1/√(p−s), as printed, has

@@ -5,6 +5,7 @@ without moving g. Given a, b is N(ca, s²), so R_adv is one integral over a. Bot
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import logsumexp
@@ -13,6 +14,9 @@ from advtool.errors import AdvtoolError
 from advtool.theory.mixture.risks import Mixture
 from advtool.theory.norms import norm
 from advtool.theory.tails import log_interval
+
+Reach = Callable[[np.ndarray], np.ndarray]
+"""By how much an attack can lower b, as a function of a."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
@@ -51,12 +55,12 @@ def log_adversarial_risk(mixture: Mixture, eps: float, p: float) -> float:
     return min(total, 0.0)
 
 
-def attack_reach(mixture: Mixture, eps: float, p: float):
+def attack_reach(mixture: Mixture, eps: float, p: float) -> Reach:
     """h as a function of a = θ·x/‖θ‖₂ ≥ 0, in units of ‖w‖₂."""
     return _reach(mixture, eps, p)[0]
 
 
-def _reach(mixture: Mixture, eps: float, p: float):
+def _reach(mixture: Mixture, eps: float, p: float) -> tuple[Reach, np.ndarray]:
     theta = mixture.theta / norm(mixture.theta, 2)
     w = mixture.w / norm(mixture.w, 2)
     return _reach_linf(w, theta, eps) if p == math.inf else _reach_l2(float(w @ theta), orthogonal_part(mixture), eps)
@@ -73,11 +77,11 @@ def _panels(centre: float, knots: np.ndarray, width: float) -> np.ndarray:
     places = np.unique(np.concatenate([[0.0], knots]))
     for place in places if len(places) <= 200 else places[:1]:
         edges += [place + around, place - around]
-    edges = np.unique(np.concatenate([*edges, knots]))
-    return edges[(edges >= 0) & (edges <= top)]
+    found = np.unique(np.concatenate([*edges, knots]))
+    return found[(found >= 0) & (found <= top)]
 
 
-def _reach_linf(w: np.ndarray, theta: np.ndarray, eps: float):
+def _reach_linf(w: np.ndarray, theta: np.ndarray, eps: float) -> tuple[Reach, np.ndarray]:
     """h(a) = min over ν ≥ 0 of νa + ε‖w − νθ‖₁ (the dual of a linear program), and the a at which ν changes."""
     inside = np.abs(theta) > 1e-200  # smaller ones do not count, and would overflow
     ratio = np.where(inside, w / np.where(inside, theta, 1.0), -1.0)
@@ -100,7 +104,7 @@ def _reach_linf(w: np.ndarray, theta: np.ndarray, eps: float):
     return reach, places[(places > 0) & np.isfinite(places)]
 
 
-def _reach_l2(c: float, sine: float, eps: float):
+def _reach_l2(c: float, sine: float, eps: float) -> tuple[Reach, np.ndarray]:
     """h(a) for unit w and θ with w·θ = c: ε if θ·δ ≥ −a does not bind, else the rest of the ball across θ."""
     knot = eps * max(c, 0.0)
 

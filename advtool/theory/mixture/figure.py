@@ -1,11 +1,16 @@
 """Risks against ε; for two squares that is Figure 2a of Suggala et al."""
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from advtool.theory.mixture import squares
 from advtool.theory.mixture.report import REPORTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _LINES = {
     "mixture": {
@@ -34,7 +39,7 @@ _LINES = {
 _STYLES = ("-", "-", "-", ":", "--")
 
 
-def figure(report: dict):
+def figure(report: dict) -> "Figure":
     """The risks of a report, for ε from 0 to twice the one it is about."""
     from matplotlib.figure import Figure
 
@@ -47,7 +52,7 @@ def figure(report: dict):
     return figure
 
 
-def _curves(axes, report: dict) -> None:
+def _curves(axes: "Axes", report: dict) -> None:
     case, inputs = report["case"], report["inputs"]
     radii = np.linspace(0, 2 * inputs["eps"] or 1.0, 61)
     reports = [REPORTS[case](**{**inputs, "eps": float(eps)}) for eps in radii]
@@ -75,13 +80,14 @@ def _title(case: str, inputs: dict) -> str:
     return names[case] + size
 
 
-def _at(report: dict, path: str):
+def _at(report: dict, path: str) -> float | None:
+    found: Any = report
     for part in path.split("."):
-        report = report[part]
-    return report
+        found = found[part]
+    return found
 
 
-def _two_squares(axes, report: dict) -> None:
+def _two_squares(axes: "Axes", report: dict) -> None:
     lam = report["inputs"]["lam"]
     radii = np.linspace(0, max(1.5, report["inputs"]["eps"]), 301)
     found = [squares.minimise(float(eps), lam) for eps in radii]

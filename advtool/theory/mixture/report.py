@@ -1,7 +1,9 @@
-"""The reports of ``advtool theory mixture``, one a case: a classifier, the corollaries, two squares, Theorem 7."""
+"""The reports of ``advtool theory mixture``, one per case: a classifier, the corollaries, two squares, Theorem 7."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from advtool.errors import UsageError
 from advtool.theory.mixture import corollaries, squares
@@ -28,7 +30,8 @@ def report(
 ) -> dict:
     """R, G_adv, the exact R_adv (linf and ℓ2), bound (3) and the repaired bound of one classifier."""
     _check(eps=eps)
-    mixture, warnings = Mixture(theta, w, sigma), []
+    mixture = Mixture(np.asarray(theta, float), np.asarray(w, float), sigma)
+    warnings: list[str] = []
     sine = orthogonal_part(mixture)
     result = {
         **_head("mixture", theta=list(map(float, theta)), w=list(map(float, w)), sigma=sigma, eps=eps, p=p),
@@ -75,7 +78,7 @@ def corollary3(
     """Corollary 3: excess risk and exact R_adv of θ with ±1/√(p−s) off its support; eps is 2‖θ‖²/√(p−s) by default."""
     _check(theta_squared=theta_squared, sigma=sigma, positive=("theta_squared", "sigma"))
     if free < 1:
-        raise UsageError("free: must be at least 1")
+        raise UsageError("must be at least 1", parameter="free")
     eps = corollaries.corollary3_eps(theta_squared, free) if eps is None else eps
     _check(eps=eps)
     excess = probability("excess_risk", corollaries.log_excess_risk(theta_squared, sigma))
@@ -97,9 +100,9 @@ def corollary4(
     _check(sigma=sigma, positive=("sigma",))
     size = norm(theta, 2)
     if not 0 < size < math.inf:
-        raise UsageError("theta: must be finite numbers, not all zero")
+        raise UsageError("must be finite numbers, not all zero", parameter="theta")
     if free < 1:
-        raise UsageError("free: must be at least 1")
+        raise UsageError("must be at least 1", parameter="free")
     eps = corollaries.corollary3_eps(size**2, free) if eps is None else eps
     _check(eps=eps)
     result = _head("corollary4", theta=list(map(float, theta)), free=free, sigma=sigma, eps=eps)
@@ -130,7 +133,9 @@ def theorem7(w: Sequence[float] = (2.0, 0.5), bias: float = 0.1, eps: float = 0.
     """Theorem 7 on two squares: exact R_adv of the logistic loss, its first order in ε, and the upper bound ε‖w‖₁."""
     _check(eps=eps)
     if len(w) != 2 or not all(map(math.isfinite, (*w, bias))):
-        raise UsageError("w: Theorem 7 is shown on the two squares, for two finite weights and a finite bias")
+        raise UsageError(
+            "Theorem 7 is shown on the two squares, for two finite weights and a finite bias", parameter="w"
+        )
     coefficient = squares.first_order(w, bias)
     warnings = []
     if eps > squares.INNER:
@@ -145,10 +150,12 @@ def theorem7(w: Sequence[float] = (2.0, 0.5), bias: float = 0.1, eps: float = 0.
     }
 
 
-REPORTS = dict(zip(CASES, (report, corollary2, corollary3, corollary4, two_squares, theorem7), strict=True))
+REPORTS: dict[str, Callable[..., dict]] = dict(
+    zip(CASES, (report, corollary2, corollary3, corollary4, two_squares, theorem7), strict=True)
+)
 
 
-def _head(case: str, **inputs) -> dict:
+def _head(case: str, **inputs: object) -> dict:
     return {"schema": 1, "model": "mixture", "case": case, "inputs": inputs}
 
 
@@ -159,4 +166,5 @@ def _log_bayes(mixture: Mixture) -> float:
 def _check(positive: tuple[str, ...] = (), **values: float) -> None:
     for name, value in values.items():
         if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
-            raise UsageError(f"{name}: must be a finite {'positive ' if name in positive else ''}number, not negative")
+            kind = "positive number" if name in positive else "number"
+            raise UsageError(f"must be a finite {kind}, not negative", parameter=name)

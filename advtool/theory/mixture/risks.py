@@ -18,18 +18,18 @@ class Mixture:
     w: np.ndarray
     sigma: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("theta", "w"):
             value = np.atleast_1d(np.asarray(getattr(self, name), float))
             if not np.all(np.isfinite(value)):
-                raise UsageError(f"{name}: must be finite numbers")
+                raise UsageError("must be finite numbers", parameter=name)
             if not value.any():
-                raise UsageError(f"{name}: must not be zero")
+                raise UsageError("must not be zero", parameter=name)
             object.__setattr__(self, name, value)
         if self.theta.shape != self.w.shape:
             raise UsageError(f"theta has {len(self.theta)} coordinates and w has {len(self.w)}")
         if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise UsageError("sigma: must be a positive number")
+            raise UsageError("must be a positive number", parameter="sigma")
 
 
 def log_risk(mixture: Mixture) -> float:

@@ -4,15 +4,17 @@ x | y is uniform on the square of side 2 around (1.2y, 0), P(y = 1) = ¾; the at
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 
 CENTRE, HALF, POSITIVE = 1.2, 1.0, 0.75
 INNER, OUTER = CENTRE - HALF, CENTRE + HALF
 
 
-def risk(c, eps: float = 0.0):
+def risk(c: ArrayLike, eps: float = 0.0) -> np.ndarray:
     """G of sign(x_1 − c) under the attack; ε = 0 gives R."""
     c = np.asarray(c, float)
     positive = np.clip((c + eps - INNER) / (2 * HALF), 0, 1)
@@ -41,7 +43,7 @@ def minimise(eps: float, lam: float = 1.0) -> dict:
     }
 
 
-def _expectation(w, bias: float, value) -> float:
+def _expectation(w: Sequence[float], bias: float, value: Callable[[np.ndarray], np.ndarray]) -> float:
     """E value(g(x) f(x)) for f = w·x + bias and g the sign of x_1, by Gauss–Legendre quadrature."""
     nodes, weights = np.polynomial.legendre.leggauss(20)
     panels = max(1, min(400, math.ceil(max(abs(float(w[0])), abs(float(w[1]))))))
@@ -55,12 +57,12 @@ def _expectation(w, bias: float, value) -> float:
     return total
 
 
-def logistic_adversarial_risk(w, bias: float, eps: float) -> float:
+def logistic_adversarial_risk(w: Sequence[float], bias: float, eps: float) -> float:
     """R_adv of the logistic loss: E log[(1 + e^(−gf + ε‖w‖₁))/(1 + e^(−gf))], exact within g's margin (ε ≤ 0.2)."""
     growth = math.expm1(eps * float(np.abs(w).sum()))
     return _expectation(w, bias, lambda z: np.log1p(expit(-z) * growth))
 
 
-def first_order(w, bias: float) -> float:
+def first_order(w: Sequence[float], bias: float) -> float:
     """Theorem 7: the coefficient E[1/(1 + e^(gf))] ‖w‖₁ of ε in R_adv."""
     return _expectation(w, bias, lambda z: expit(-z)) * float(np.abs(w).sum())

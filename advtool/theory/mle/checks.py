@@ -1,8 +1,10 @@
 """How to sample the expectations of a report on maximum likelihood (it has no probabilities)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from advtool.theory.monte_carlo import Claim
+from advtool.theory.monte_carlo import Claim, Draw
 
 
 def claims(report: dict) -> list[Claim]:
@@ -10,7 +12,7 @@ def claims(report: dict) -> list[Claim]:
     s, eps = np.array(report["inputs"]["variances"]), report["inputs"]["eps"]
     robust, found = np.array(report["robust_covariance"]), []
 
-    def draws(rng: np.random.Generator, n: int, value) -> np.ndarray:
+    def draws(rng: np.random.Generator, n: int, value: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         rows = max(1, 2**22 // len(s))
         parts = [value(rng.standard_normal((min(rows, n - i), len(s))) * np.sqrt(s)) for i in range(0, n, rows)]
         return np.concatenate(parts)
@@ -37,5 +39,5 @@ def claims(report: dict) -> list[Claim]:
     return found
 
 
-def _mean(name: str, value: float, draw) -> Claim:
+def _mean(name: str, value: float, draw: Draw) -> Claim:
     return Claim(name, value, 0.0, draw, is_mean=True)

@@ -4,18 +4,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from advtool.errors import UsageError
 from advtool.theory.roots import bisect_log
 
 
-def check_variances(s) -> np.ndarray:
+def check_variances(s: ArrayLike) -> np.ndarray:
     """Variances as an array, positive and finite."""
     s = np.atleast_1d(np.asarray(s, float))
     if s.size == 0 or not np.all(np.isfinite(s) & (s > 0)):
-        raise UsageError("variances: must be positive finite numbers")
+        raise UsageError("must be positive finite numbers", parameter="variances")
     if float(s.max()) > 1e100 * float(s.min()) or not 1e-100 < float(s.max()) < 1e100:
-        raise UsageError("variances: must lie within 1e100 of each other and of 1")
+        raise UsageError("must lie within 1e100 of each other and of 1", parameter="variances")
     return s
 
 
@@ -27,7 +28,7 @@ class Robust:
     lam: float
 
 
-def robust_covariance(s, eps: float) -> Robust:
+def robust_covariance(s: ArrayLike, eps: float) -> Robust:
     """Σ_i = s_i(1 + M_i)² = s_i/2 + 1/λ + √(s_i/λ + s_i²/4), with tr(S M²) = ε² (erratum M1: the paper prints ε).
 
     λ is unique for every ε > 0 (erratum M3: no ε₀ is needed). Cost is O(d).
@@ -41,7 +42,7 @@ def robust_covariance(s, eps: float) -> Robust:
     return Robust(s * (1 + _m(lam * s)) ** 2, lam)
 
 
-def _m(a):
+def _m(a: np.ndarray) -> np.ndarray:
     return 1 / (a / 2 + np.sqrt(a + a * a / 4))
 
 
@@ -57,14 +58,14 @@ def _multiplier(s: np.ndarray, counts: np.ndarray, eps: float) -> float:
     return low if low == high else bisect_log(excess, low, high)
 
 
-def _bounds(s, counts, eps: float) -> tuple[float, float]:
+def _bounds(s: np.ndarray, counts: np.ndarray, eps: float) -> tuple[float, float]:
     d = float(counts.sum())
     upper = min(math.sqrt(float((counts / s).sum())) / eps, d / eps / eps)
     lower = d / 2 / (eps * eps + float(counts @ s)) * (1 + math.sqrt(d * float(s.min())) / eps)
     return float(lower), float(upper)
 
 
-def lam_bounds(s, eps: float) -> dict:
+def lam_bounds(s: ArrayLike, eps: float) -> dict:
     """Bounds on λ for ε > 0.
 
     ``lower`` = (d/2)/(ε² + tr S) · (1 + √(d s_min)/ε), ``upper`` = min(√(Σ1/s_i)/ε, d/ε²), and the looser upper bound

@@ -1,17 +1,23 @@
 """The picture of Ilyas et al., Figure 4: contours of both covariances and their decision lines."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from advtool.errors import UsageError
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def figure(report: dict):
+
+def figure(report: dict) -> "Figure":
     """Contours of S and Σ_r around ±μ, and the lines x·Σ⁻¹μ = 0, in two dimensions."""
     from matplotlib.figure import Figure
 
     s, robust = np.array(report["inputs"]["variances"]), np.array(report["robust_covariance"])
     if len(s) != 2:
-        raise UsageError("--plot: the picture is of two variances, such as --variances 1,100")
+        raise UsageError("the picture is of two variances, such as 1,100", parameter="plot")
     mu = np.array(report["inputs"]["mu"] or report["worst_mean"])
     mu = mu * max(1.0, 2.2 / np.sqrt((mu**2 / s).sum()))  # apart, so that the contours can be told from each other
     figure = Figure(figsize=(11, 5.2), layout="constrained")
@@ -28,7 +34,7 @@ def figure(report: dict):
     return figure
 
 
-def _draw(axes, mu: np.ndarray, variances: np.ndarray, reach: float) -> None:
+def _draw(axes: "Axes", mu: np.ndarray, variances: np.ndarray, reach: float) -> None:
     turn = np.linspace(0, 2 * np.pi, 200)
     for sign, colour in ((1, "C0"), (-1, "C3")):
         for radius in (1, 2):

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from advtool.errors import AdvtoolError, UsageError
 from advtool.theory.mle.covariance import check_variances
@@ -11,12 +12,12 @@ from advtool.theory.roots import bisect
 CONVENTIONS = ("nll", "paper")
 
 
-def quadratic(v, s) -> float:
+def quadratic(v: ArrayLike, s: ArrayLike) -> float:
     """½ vᵀΣ⁻¹v, the part of the negative log-likelihood that an attack changes."""
     return float((np.asarray(v, float) ** 2 / np.asarray(s, float)).sum()) / 2
 
 
-def worst_perturbation(v, s, eps: float) -> tuple[np.ndarray, float]:
+def worst_perturbation(v: ArrayLike, s: ArrayLike, eps: float) -> tuple[np.ndarray, float]:
     """argmax of ½(v + δ)ᵀΣ⁻¹(v + δ) over ‖δ‖₂ = ε, and its multiplier λ (Lemma 1).
 
     δ = (λΣ − I)⁻¹v with the largest root λ ≥ 1/s_min of Σ v_i²/(λs_i − 1)² = ε²; smaller roots are saddle points. In
@@ -24,7 +25,7 @@ def worst_perturbation(v, s, eps: float) -> tuple[np.ndarray, float]:
     """
     s, v = check_variances(s), np.asarray(v, float)
     if v.shape != s.shape or not np.all(np.isfinite(v)):
-        raise UsageError("residual: must be finite numbers, as many as variances")
+        raise UsageError("must be finite numbers, as many as variances", parameter="residual")
     if eps == 0:
         return np.zeros_like(v), math.inf
     smallest = float(s.min())
@@ -48,7 +49,7 @@ def worst_perturbation(v, s, eps: float) -> tuple[np.ndarray, float]:
     return delta(x), (1 + x) / smallest
 
 
-def excess_loss(s, penalty: float, convention: str = "nll") -> float:
+def excess_loss(s: ArrayLike, penalty: float, convention: str = "nll") -> float:
     """Theorem 1: by how much an attack with Lagrangian penalty C‖δ‖² raises the loss, the penalty left out.
 
     ``nll`` (the loss ½vᵀΣ⁻¹v): ½Σ[(1 + 1/(2Cs_i − 1))² − 1], for C > 1/(2s_min).

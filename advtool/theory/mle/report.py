@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,28 +32,27 @@ def report(
     """
     s = check_variances(variances)
     if not 0 <= eps < math.inf:
-        raise UsageError("eps: must be a finite number, not negative")
+        raise UsageError("must be a finite number, not negative", parameter="eps")
     if convention not in CONVENTIONS:
-        raise UsageError(f"convention {convention}: must be nll or paper")
-    given = mu is not None
-    mu = worst_mean(s) if mu is None else np.asarray(mu, float)
-    if mu.shape != s.shape or not np.all(np.isfinite(mu)) or not mu.any():
-        raise UsageError(f"mu: must be {len(s)} finite numbers, not all zero")
+        raise UsageError("must be nll or paper", parameter="convention", value=convention)
+    mean = worst_mean(s) if mu is None else np.asarray(mu, float)
+    if mean.shape != s.shape or not np.all(np.isfinite(mean)) or not mean.any():
+        raise UsageError(f"must be {len(s)} finite numbers, not all zero", parameter="mu")
     robust = robust_covariance(s, eps)
-    result = {
+    result: dict[str, Any] = {
         "schema": 1,
         "model": "mle",
-        "inputs": {"variances": s.tolist(), "eps": eps, "mu": mu.tolist() if given else None},
+        "inputs": {"variances": s.tolist(), "eps": eps, "mu": None if mu is None else mean.tolist()},
         "lam": robust.lam,
         "lam_bounds": lam_bounds(s, eps),
         "robust_covariance": robust.variances.tolist(),
         "condition_standard": float(s.max() / s.min()),
         "condition_robust": float(robust.variances.max() / robust.variances.min()),
-        "alignment_standard": alignment(mu, s),
-        "alignment_robust": alignment(mu, robust.variances),
+        "alignment_standard": alignment(mean, s),
+        "alignment_robust": alignment(mean, robust.variances),
         "worst_alignment_standard": worst_alignment(s),
         "worst_alignment_robust": worst_alignment(robust.variances),
-        "worst_mean": mu.tolist() if not given else worst_mean(s).tolist(),
+        "worst_mean": (mean if mu is None else worst_mean(s)).tolist(),
         "warnings": [],
     }
     if penalty is not None:
@@ -68,8 +68,8 @@ def report(
 
 def _excess(s: np.ndarray, penalty: float, convention: str) -> float:
     if not math.isfinite(penalty):
-        raise UsageError("penalty: must be a finite number")
+        raise UsageError("must be a finite number", parameter="penalty")
     try:
         return excess_loss(s, penalty, convention)
     except AdvtoolError as error:
-        raise UsageError(f"penalty {penalty:g}: {error}") from None
+        raise UsageError(str(error), parameter="penalty", value=f"{penalty:g}") from None

@@ -8,7 +8,7 @@ from advtool.theory.monte_carlo import Claim, normal_tail
 
 
 def claims(report: dict) -> list[Claim]:
-    """One claim a printed accuracy: x_1 and the weighted sum of the weak features are drawn, and attacked."""
+    """One claim per printed accuracy: x_1 and the weighted sum of the weak features are drawn, and attacked."""
     found = []
     for name in ("average", "strong_feature", "rule", "svm_standard", "svm_adversarial", "best_linear"):
         entry = report.get(name)

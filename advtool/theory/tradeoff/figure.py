@@ -1,11 +1,16 @@
 """The trade-off curve: the best adversarial accuracy at each standard accuracy."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from advtool.theory.tradeoff.linear import Features, no_free_lunch, tradeoff_curve
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def figure(report: dict):
+
+def figure(report: dict) -> "Figure":
     """Linear rules, the bound of Theorem 2.1, f_avg, the strong feature and the SVMs."""
     from matplotlib.figure import Figure
 

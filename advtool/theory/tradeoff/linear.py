@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import log_ndtr
 
 from advtool.errors import UsageError
@@ -17,13 +18,13 @@ class Features:
     eta: float
     p: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.d < 1:
-            raise UsageError("dim: must be at least 1")
+            raise UsageError("must be at least 1", parameter="dim")
         if not (math.isfinite(self.eta) and self.eta > 0):
-            raise UsageError("eta: must be a positive number")
+            raise UsageError("must be a positive number", parameter="eta")
         if not 0.5 <= self.p < 1:
-            raise UsageError("p: must be from 0.5 to below 1")
+            raise UsageError("must be from 0.5 to below 1", parameter="p")
 
 
 def log_accuracy_average(model: Features, eps: float = 0.0) -> float:
@@ -31,7 +32,7 @@ def log_accuracy_average(model: Features, eps: float = 0.0) -> float:
     return float(log_ndtr((model.eta - eps) * math.sqrt(model.d)))
 
 
-def log_accuracy(model: Features, t, eps: float = 0.0, spread: float | None = None):
+def log_accuracy(model: Features, t: ArrayLike, eps: float = 0.0, spread: float | None = None) -> np.ndarray:
     """log accuracy of sign(t x_1 + z) under an attack, z the weak features with weights of unit ℓ2 norm.
 
     Parameters

@@ -37,17 +37,16 @@ def report(
     t : a linear rule sign(t x_1 + z) whose accuracies are wanted too
     all_linear : let the curve also use fewer weak features
     """
-    eta = 4 / math.sqrt(dim) if eta is None and dim >= 1 else eta
-    model = Features(dim, eta, p)
+    model = Features(dim, 4 / math.sqrt(max(dim, 1)) if eta is None else eta, p)
     eps = 2 * model.eta if eps is None else eps
     train_eps = eps if train_eps is None else train_eps
     for name, value in (("eps", eps), ("train_eps", train_eps)):
         if not 0 <= value < math.inf:
-            raise UsageError(f"{name}: must be a finite number, not negative")
+            raise UsageError("must be a finite number, not negative", parameter=name)
     if lam is not None and not 0 <= lam < math.inf:
-        raise UsageError("lam: must be a finite number, not negative")
+        raise UsageError("must be a finite number, not negative", parameter="lam")
     if t is not None and not t >= 0:
-        raise UsageError("t: must not be negative")
+        raise UsageError("must not be negative", parameter="t")
     warnings: list[str] = []
     curve = tradeoff_curve(model, eps, all_linear)
     best = int(curve["adversarial_accuracy"].argmax())

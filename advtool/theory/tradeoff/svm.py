@@ -5,9 +5,11 @@ of a sample is then N(m ± w_1, v²) with m = vη√d − ε(w_1 + √d v).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from advtool.theory.roots import bisect
@@ -27,12 +29,8 @@ class Svm:
         """w_1/v, ∞ for v = 0; None for w = 0, which decides nothing."""
         return self.w1 / self.v if self.v else math.inf if self.w1 else None
 
-    @property
-    def angle(self) -> float:
-        return math.atan2(self.w1, self.v)
 
-
-def hinge(mean, sd):
+def hinge(mean: ArrayLike, sd: ArrayLike) -> np.ndarray:
     """E max(0, 1 − N(mean, sd²)) = s[φ(a) + aΦ(a)], a = (1 − mean)/s, without cancellation for very negative a."""
     mean, sd = np.broadcast_arrays(np.asarray(mean, float), np.asarray(sd, float))
     safe = np.where(sd > 0, sd, 1.0)
@@ -46,7 +44,7 @@ def hinge(mean, sd):
     return np.where(sd > 0, sd * value, np.maximum(1 - mean, 0.0))
 
 
-def loss(model: Features, w1, v, eps: float, lam: float = 0.0):
+def loss(model: Features, w1: ArrayLike, v: ArrayLike, eps: float, lam: float = 0.0) -> np.ndarray:
     """E max(0, 1 − y w·x) under the attack, plus λ/2 ‖w‖² (Eq. 5); any signs of w_1 and v."""
     w1, v = np.asarray(w1, float), np.asarray(v, float)
     m = v * model.eta * math.sqrt(model.d) - eps * (np.abs(w1) + math.sqrt(model.d) * np.abs(v))
@@ -108,7 +106,7 @@ def robust_w1(p: float, eps: float, lam: float) -> float:
     return min(gain / lam if lam else math.inf, 1 / (1 - eps))
 
 
-def _rising_root(slope) -> float:
+def _rising_root(slope: Callable[[float], float]) -> float:
     """Where a rising slope crosses 0 on [0, ∞); 0 if it is never negative."""
     if slope(1e-12) >= 0:
         return 0.0

@@ -2,11 +2,17 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from advtool.cli import console
 
+if TYPE_CHECKING:
+    from advtool.theory.errata import Erratum
 
-def plain(value):
+Report = dict[str, Any]
+
+
+def plain(value: Any) -> Any:
     """A report for JSON: infinities become the strings "inf" and "-inf", which JSON has no numbers for."""
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items()}
@@ -17,7 +23,7 @@ def plain(value):
     return value
 
 
-def number(value) -> str:
+def number(value: Any) -> str:
     """A number to seven digits."""
     if value is None:
         return "–"
@@ -49,16 +55,17 @@ def change(before: float, after: float) -> str:
     return f"{round(100 * after, 4) - round(100 * before, 4):+.4f}".replace("-", "−")
 
 
-def at(report: dict, path: str):
+def at(report: Report, path: str) -> Any:
     """The entry of a report at a dotted path such as ``standard.w`` or ``weighted.0.w``."""
+    found: Any = report
     for part in path.split("."):
-        report = report[int(part)] if isinstance(report, list) else report.get(part)
-        if report is None:
+        found = found[int(part)] if isinstance(found, list) else found.get(part)
+        if found is None:
             return None
-    return report
+    return found
 
 
-def probability(report: dict, path: str) -> str:
+def probability(report: Report, path: str) -> str:
     """The probability at a path, as per cent."""
     head, _, name = path.rpartition(".")
     return percent(at(report, path), at(report, f"{head}.log_{name}" if head else f"log_{name}"))
@@ -67,13 +74,13 @@ def probability(report: dict, path: str) -> str:
 _PROBABILITIES = ("_error", "_accuracy", "risk", "risk_total", "_bound", "bound3", "bound")
 
 
-def cell(report: dict, path: str) -> str:
+def cell(report: Report, path: str) -> str:
     """What stands at a path: a probability as per cent, anything else as a number."""
     return probability(report, path) if path.endswith(_PROBABILITIES) else number(at(report, path))
 
 
-def sweep(reports: Sequence[dict], swept: Sequence[str], paths: Sequence[str]) -> None:
-    """A table of one row a setting: the swept options, then chosen entries of the report."""
+def sweep(reports: Sequence[Report], swept: Sequence[str], paths: Sequence[str]) -> None:
+    """A table of one row per setting: the swept options, then chosen entries of the report."""
     columns = [*swept, *(path.replace(".", " ").replace("_", " ") for path in paths)]
     checked = "check" in reports[0]
     rows = []
@@ -88,7 +95,7 @@ def facts(title: str, rows: Iterable[tuple[str, str]]) -> None:
     console.show_table(title, ["quantity", "value"], [list(row) for row in rows])
 
 
-def check(report: dict) -> None:
+def check(report: Report) -> None:
     """What sampling said."""
     if "check" not in report:
         return
@@ -102,7 +109,7 @@ def check(report: dict) -> None:
     console.show_table(title, ["number", "value", "method", "interval", ""], rows)
 
 
-def errata(paper: str, rows: Iterable) -> None:
+def errata(paper: str, rows: Iterable["Erratum"]) -> None:
     """The errata of a paper."""
     from rich.console import Console
     from rich.table import Table

@@ -9,7 +9,7 @@ from advtool.io.samples import Sample
 
 
 @dataclass
-class Tally:
+class RelabelTally:
     """Counts of what was done."""
 
     kept: int = 0
@@ -22,7 +22,9 @@ class Tally:
         return f"{self.kept:,} samples, {self.changed:,} with another label"
 
 
-def relabel(samples: Iterable[Sample], num_classes: int, rule: Rule, tally: Tally) -> Iterator[Sample]:
+def relabel(
+    samples: Iterable[Sample], num_classes: int, rule: Rule, tally: RelabelTally | None = None
+) -> Iterator[Sample]:
     """Give each sample of a stream the label that the rule says, in constant memory.
 
     Parameters
@@ -35,6 +37,7 @@ def relabel(samples: Iterable[Sample], num_classes: int, rule: Rule, tally: Tall
     AdvtoolError
         naming the sample, if its label is not below `num_classes`
     """
+    tally = RelabelTally() if tally is None else tally
     for sample in samples:
         label = sample.label
         if label >= num_classes:

@@ -1,0 +1,103 @@
+"""A command of the command line: a dataclass of options, and the function that runs it, imported only then."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, get_origin
+
+import typer
+
+from advtool.cli import console
+from advtool.errors import UsageError
+from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
+
+
+def command(app: typer.Typer, options: type[Options], run: str) -> None:
+    """Add a command.
+
+    Parameters
+    ----------
+    options : its options; their docstring is its help
+    run : ``module:function`` that takes them
+    """
+
+    def call(ctx: typer.Context, **values: Any) -> None:
+        try:
+            _run(ctx, values)
+        except UsageError as error:
+            raise _as_typed(error, options) from error
+
+    def _run(ctx: typer.Context, values: dict[str, Any]) -> None:
+        given = frozenset(name for name in values if _is_typed(ctx, name))
+        asked = options(**{name: _frozen(value) for name, value in values.items() if value is not None}, given=given)
+        console.set_level(getattr(asked, "quiet", False), getattr(asked, "verbose", False))
+        asked.validate()
+        module, _, function = run.partition(":")
+        runner = getattr(importlib.import_module(module), function)
+        console.interruptible()
+        runner(asked)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]  # unknown to typeshed
+    call.__doc__ = options.__doc__
+    app.command(options.command.split()[-1])(call)
+
+
+def _parameters(options: type[Options]) -> list[inspect.Parameter]:
+    hints, where = types(options), panels(options)
+    defaults = {field.name: None if field.default is MISSING else field.default for field in fields(options)}
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if defaults[name] == () else defaults[name],
+            annotation=_annotation(options, name, hints[name], defaults[name], where.get(name)),
+        )
+        for name in declarations(options)
+    ]
+
+
+def _annotation(options: type[Options], name: str, kind: Any, default: Any, panel: str | None) -> Any:
+    declared = declarations(options)[name]
+    shared: dict[str, Any] = {"help": help_of(options, name, default), "rich_help_panel": panel, "show_default": False}
+    if not declared.names:
+        return Annotated[str | None, typer.Argument(metavar=declared.metavar, **shared)]
+    if kind is bool:
+        return Annotated[bool if default is not None else bool | None, typer.Option(*declared.names, **shared)]
+    shared["metavar"] = declared.metavar or "|".join(declared.choices)
+    if get_origin(kind) is tuple and declared.parse is None:
+        return Annotated[list[str] | None, typer.Option(*declared.names, **shared)]
+    if kind is int:
+        shared |= {"min": declared.minimum, "max": declared.maximum}
+        return Annotated[int | None, typer.Option(*declared.names, **shared)]
+    if kind in (str, Path) and declared.parse is None and not declared.choices:
+        return Annotated[kind | None, typer.Option(*declared.names, **shared)]
+    return Annotated[Any, typer.Option(*declared.names, **shared, parser=_parser(options, name, kind))]
+
+
+def _parser(options: type[Options], name: str, kind: Any) -> Callable[[Any], Any]:
+    declared = declarations(options)[name]
+
+    def parse(given: Any) -> Any:
+        try:
+            return checked(declared, name, kind, given) if isinstance(given, str) else given
+        except UsageError as error:
+            raise _as_typed(error, options) from error
+
+    return parse
+
+
+def _as_typed(error: UsageError, options: type[Options]) -> UsageError:
+    """The error with its parameter written as the option that it is."""
+    return UsageError(error.describe(error.parameter and spelling(options, error.parameter)))
+
+
+def _is_typed(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,225 @@
+"""The options that several commands share. They mean the same everywhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from advtool.errors import UsageError
+from advtool.groups import Amount
+from advtool.options import Options, option
+
+if TYPE_CHECKING:
+    from advtool.data.sources import Source
+
+SOURCE = (
+    "Images: '-' (stdin), a name (see 'advtool data --list'), a .tar or .tar.gz shard, a glob or brace pattern, an"
+    " .npz archive, or a directory of shards or class folders."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources(Amount):
+    """Where images come from, and which part of them."""
+
+    panel: ClassVar[str] = "Data"
+    default_split: ClassVar[str] = "train"
+
+    split: str | None = option(
+        "--split",
+        metavar="train|test",
+        help="Part of a named dataset or directory to read.",
+        unset="train; test for eval and explain",
+    )
+    data_root: Path | None = option(
+        "--data-root",
+        metavar="DIR",
+        help="Where torchvision datasets lie.",
+        unset="$ADVTOOL_DATA, else ~/.cache/advtool",
+    )
+    download: bool = option(
+        "--download", default=False, help="Download a named dataset that is not on disk.", unset="never"
+    )
+
+    def resolve(self, spec: str | None, split: str | None = None, default_split: str | None = None) -> "Source":
+        """The source that a ``--data`` value names, in the part asked for.
+
+        Raises
+        ------
+        UsageError
+            if there is none, or the options are for another kind of source
+        """
+        from advtool.data import sources
+
+        source = sources.resolve(
+            spec,
+            split,
+            default_split=default_split or self.default_split,
+            data_root=self.data_root,
+            download=self.download,
+        )
+        if split is not None and not source.splits:
+            raise UsageError(f"{source.name} has no parts", "split", split)
+        return source
+
+    def refuse_elsewhere(self, specs: tuple[str | None, ...]) -> None:
+        """Raise UsageError for options of named datasets where none of the sources is one."""
+        from advtool.data import named
+
+        if any(spec in named.NAMES and not Path(spec).exists() for spec in specs if spec):
+            return
+        for name in ("data_root", "download"):
+            if name in self.given:
+                raise UsageError(f"is for a named dataset: --data {', '.join(named.NAMES)}", name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Sources):
+    """The images of one source."""
+
+    panel: ClassVar[str] = "Data"
+
+    data: str | None = option(
+        "--data", metavar="SOURCE", help=SOURCE, unset="stdin if it is a pipe or file, else digits"
+    )
+
+    def open(self) -> "Source":
+        """The source of ``--data``; options for named datasets are refused for any other."""
+        self.refuse_elsewhere((self.data,))
+        return self.resolve(self.data, self.split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Options):
+    """What the file of another library does not say about its model."""
+
+    panel: ClassVar[str] = "Model"
+
+    arch: str | None = option(
+        "--arch",
+        metavar="NAME",
+        help="Architecture of a PyTorch (.pt) checkpoint.",
+        unset="none; a safetensors checkpoint says its own",
+    )
+    normalize: str | None = option(
+        "--normalize",
+        metavar="none|imagenet|MEANS/STDS",
+        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation per"
+        " channel.",
+        unset="none",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Foreign):
+    """A model that was trained."""
+
+    panel: ClassVar[str] = "Model"
+
+    ckpt: str | None = option(
+        "--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent(Options):
+    """How an attack looks for a perturbation."""
+
+    panel: ClassVar[str] = "Attack"
+
+    step_size: float | None = option(
+        "--step-size", metavar="A", help="Length of a step, on the [0,1] pixel scale.", unset="2.5·eps/steps"
+    )
+    random_start: bool | None = option(
+        "--random-start/--no-random-start",
+        help="Begin at a random point of the ball.",
+        unset="on for linf, off for l2 and for fgsm",
+    )
+    restarts: int | None = option(
+        "--restarts", metavar="R", minimum=1, help="Runs; all but the first begin at random.", unset="1"
+    )
+    loss: str | None = option("--loss", choices=("ce", "dlr", "margin"), help="What is maximised.", unset="ce")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardOutput(Options):
+    """Where shards go."""
+
+    panel: ClassVar[str] = "Output"
+
+    out: str | None = option(
+        "-o",
+        "--out",
+        metavar="FILE|DIR/|-",
+        help="One tar (gzipped if it ends in .gz), or a directory for SPLIT-000000.tar and on.",
+        unset="stdout if it is a pipe or file, else a fresh file",
+        recorded=False,
+    )
+    shard_size: int | None = option(
+        "--shard-size", metavar="N", minimum=1, help="Samples per shard of a directory.", unset="10000", needs="out"
+    )
+    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOutput(Options):
+    """Where a checkpoint goes."""
+
+    panel: ClassVar[str] = "Output"
+
+    out: str | None = option(
+        "-o",
+        "--out",
+        metavar="FILE|-",
+        help="Output.",
+        unset="stdout if it is a pipe or file, else a fresh file in this directory",
+        recorded=False,
+    )
+    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    resume: bool = option(
+        "--resume",
+        default=False,
+        help="Go on from the last epoch in OUT.state, which an unfinished run with -o leaves.",
+        recorded=False,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(Options):
+    panel: ClassVar[str] = "Output"
+
+    resume: bool = option(
+        "--resume",
+        default=False,
+        help="Go on from the finished shards that an interrupted run with -o DIR/ left.",
+        recorded=False,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Talk(Options):
+    """What is said while it goes on."""
+
+    panel: ClassVar[str] = "Messages"
+
+    quiet: bool = option("-q", "--quiet", default=False, help="Only errors on stderr.", recorded=False)
+    verbose: bool = option(
+        "-v", "--verbose", default=False, help="More on stderr, and a traceback for any error.", recorded=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun(Options):
+    panel: ClassVar[str] = "Messages"
+
+    dry_run: bool = option(
+        "--dry-run", default=False, help="Print the resolved configuration and stop.", recorded=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Options):
+    panel: ClassVar[str] = "Messages"
+
+    json: bool = option(
+        "--json", default=False, help="Report as one line of JSON.", unset="a table at a terminal", recorded=False
+    )

@@ -1,0 +1,106 @@
+"""What ``advtool distill`` does once its options are read."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from advtool import device as devices
+from advtool import distributed
+from advtool.cli import console, output
+from advtool.cli.distill import Distill
+from advtool.commands.checkpoints import check_size, open_checkpoint
+from advtool.commands.shard_output import shard_destination
+from advtool.data.arrays import SampleChecker
+from advtool.data.sources import Reader, Source
+from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
+from advtool.datasets.representation import representation
+from advtool.datasets.starts import Noise, Starts, gather
+from advtool.groups import BATCH_SIZE
+from advtool.io.head import Head
+from advtool.io.samples import Sample
+from advtool.io.shape import Shape
+from advtool.models.checkpoint import restore
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Samples to distil, where each starts, and how many there are, if that is known."""
+
+    samples: Iterable[Sample]
+    starts: Starts
+    n: int | None
+
+
+def run(options: Distill) -> None:
+    """Distil a stream."""
+    device, reason = devices.choose(options.device)
+    file, data = open_checkpoint(options.ckpt, options.data, options)
+    source = replace(options, data=data).open()
+    target = shard_destination(options, source, "distilled", resumable=True, resume=options.resume)
+    model = restore(file).to(device)
+    reader = source.open()
+    check_size(model, reader.head.shape or model.spec.shape, source.name, file)
+    recipe = _recipe(options, model.spec.shape)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, options.amp)
+    options = _resolved(options, source, recipe, settings)
+    with representation(model, options.layer):
+        pass  # there is such a layer
+    described = {
+        "command": "distill",
+        "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},
+        "from": options.start,
+        **recipe.to_json(),
+        "seed": options.seed,
+        "amp": options.amp,
+    }
+    if options.dry_run:
+        made = {"source": source.name, "output": target.name, "options": options.values() | {"device": str(device)}}
+        output.print_json({"schema": 1, **described, **made})
+        return
+    head = replace(reader.head, shape=model.spec.shape)
+    begun = _begun(options, source, reader, head, model.spec.shape)
+    head = head.after(
+        options.history(),
+        {**described, "starts": begun.starts.described},
+        split=head.split or source.split,
+        source=head.source or source.name,
+    )
+    console.detail(f"device: {reason}")
+    console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {begun.starts.described}")
+    tally = DistilledTally()
+    todo = target.todo(head, itertools.islice(begun.samples, options.limit))
+    with distributed.joined(device.type == "cuda"), console.training_bar(begun.n) as advance:
+
+        def progress(count: float, distance: float) -> None:
+            advance(count, "distilling", f"relative distance {distance:.3f}")
+
+        check = SampleChecker(head)
+        target.write(head, distilled_samples(todo, check, model, begun.starts, recipe, settings, tally, progress))
+    console.say(f"wrote {tally.describe()} to {target.name}")
+
+
+def _recipe(options: Distill, shape: Shape) -> Recipe:
+    """How to distil images of that shape."""
+    steps, step_size = default_recipe(shape, options.start == "noise")
+    steps = steps if options.steps is None else options.steps
+    return Recipe(steps, options.step_size or step_size, options.tol, options.layer)
+
+
+def _resolved(options: Distill, source: Source, recipe: Recipe, settings: devices.Settings) -> Distill:
+    """The options with every default decided."""
+    return replace(
+        options,
+        data=source.name,
+        split=source.split,
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        batch_size=settings.batch_size,
+    )
+
+
+def _begun(options: Distill, source: Source, reader: Reader, head: Head, shape: Shape) -> Begun:
+    if options.start == "noise":
+        return Begun(iter(reader), Noise(shape, options.seed), options.limit)
+    budget = devices.memory_budget(devices.choose("cpu")[0], options.max_memory)
+    gathered = gather(source, head, reader, options.limit, budget, options.seed)
+    return Begun(gathered.samples, gathered.pool, gathered.n or options.limit)

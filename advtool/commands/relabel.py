@@ -1,0 +1,97 @@
+"""What ``advtool relabel`` does once its options are read."""
+
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from advtool import device as devices
+from advtool.cli import console, output
+from advtool.cli.relabel import Relabel
+from advtool.commands.checkpoints import check_size, open_checkpoint
+from advtool.commands.shard_output import shard_destination
+from advtool.data import classes as class_counts
+from advtool.data.arrays import SampleChecker
+from advtool.datasets.predicted import predicted_samples
+from advtool.datasets.relabelled import RelabelTally, relabel
+from advtool.datasets.rules import RULES
+from advtool.errors import AdvtoolError
+from advtool.groups import BATCH_SIZE
+from advtool.io.head import LabelledHead
+from advtool.io.samples import Sample, ShardWarning
+from advtool.models.checkpoint import restore
+
+
+class Relabelled(NamedTuple):
+    """Class names, what the head records of the rule, and the samples."""
+
+    classes: tuple[str, ...]
+    record: dict
+    samples: Iterable[Sample]
+
+
+def run(options: Relabel) -> None:
+    """Relabel a stream."""
+    # Members of other kinds are passed on, not passed over.
+    warnings.simplefilter("ignore", ShardWarning)
+    source = options.open()
+    target = shard_destination(options, source, "relabelled")
+    reader = source.open()
+    head = class_counts.declared(reader.head, source, options.limit, options.classes)
+    samples, tally = itertools.islice(iter(reader), options.limit), RelabelTally()
+    if options.predict is None:
+        relabelled = _ruled(options, head, samples, tally)
+    else:
+        relabelled = _predicted(options, head, samples, source.name, tally)
+    record = {"command": "relabel", "classes": list(head.classes), **relabelled.record}
+    if options.dry_run:
+        made = {"source": source.name, "output": target.name, "new_classes": list(relabelled.classes)}
+        resolved = replace(options, data=options.data or source.name, split=source.split, classes=head.num_classes)
+        output.print_json({"schema": 1, **record, **made, "options": resolved.values()})
+        return
+    after = head.after(
+        options.history(),
+        record,
+        classes=relabelled.classes,
+        num_classes=len(relabelled.classes),
+        split=head.split or source.split,
+        source=head.source or source.name,
+    )
+    target.write(after, _at_least_one(relabelled.samples, source.name))
+    console.say(f"wrote {tally.describe()} to {target.name}")
+
+
+def _ruled(options: Relabel, head: LabelledHead, samples: Iterable[Sample], tally: RelabelTally) -> Relabelled:
+    """By a rule over the labels."""
+    (name,) = (name for name in RULES if getattr(options, name) not in (None, False))
+    way = RULES[name]
+    more = {taken: getattr(options, taken) for taken in way.takes}
+    rule = way.rule(getattr(options, name), head.classes, **more)
+    return Relabelled(rule.classes, rule.describe(), relabel(samples, head.num_classes, rule, tally))
+
+
+def _predicted(
+    options: Relabel, head: LabelledHead, samples: Iterable[Sample], name: str, tally: RelabelTally
+) -> Relabelled:
+    """As a checkpoint predicts."""
+    device, reason = devices.choose(options.device)
+    file, _ = open_checkpoint(options.predict, name, options)
+    model = restore(file).to(device)
+    shape = head.shape or model.spec.shape
+    check_size(model, shape, name, file)
+    console.detail(f"device: {reason}")
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
+    check = SampleChecker(replace(head, shape=shape))
+    record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
+    return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))
+
+
+def _at_least_one(samples: Iterable[Sample], name: str) -> Iterator[Sample]:
+    """The samples; an error if there is none."""
+    empty = True
+    for sample in samples:
+        empty = False
+        yield sample
+    if empty:
+        raise AdvtoolError(f"{name}: no sample is left")

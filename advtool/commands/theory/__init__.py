@@ -1,0 +1,1 @@
+"""What ``advtool theory`` does: one file per model, and what they share."""

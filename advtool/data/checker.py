@@ -1,0 +1,63 @@
+"""Samples held to one shape, one kind and one set of classes."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from advtool.io.head import Head
+from advtool.io.samples import KNOWN_EXTENSIONS, Sample
+from advtool.io.shape import Shape, shape_text
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What the head, or else the first sample, says that all samples are like."""
+
+    first: str
+    shape: Shape
+    dtype: np.dtype
+    members: frozenset[str]
+
+
+class SampleChecker:
+    """Decodes samples and holds them to what the head says, and to the first of them; on several threads if need be.
+
+    With `sizes_differ` only the number of channels has to agree.
+    """
+
+    def __init__(self, head: Head, sizes_differ: bool = False):
+        self._head, self._sizes_differ = head, sizes_differ
+        self._expected: _Expected | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
+        """(pixels C×H×W, label) of a sample."""
+        pixels, label = sample.pixels(), sample.label
+        members = frozenset(sample.members.keys() & KNOWN_EXTENSIONS)
+        expected = self._expected or self._establish(sample, pixels, members)
+        if len(pixels) == 1 and expected.shape[0] == 3:
+            pixels = np.repeat(pixels, 3, axis=0)
+        fits = pixels.shape == expected.shape or (self._sizes_differ and len(pixels) == expected.shape[0])
+        if not fits and sample.key == expected.first:
+            raise sample.fault(f"image is {shape_text(pixels.shape)}, but the head says {shape_text(expected.shape)}")
+        if not fits:
+            raise sample.fault(
+                f"image is {shape_text(pixels.shape)}, but those before it are {shape_text(expected.shape)}"
+                " (advtool data --size N makes them one size)"
+            )
+        if pixels.dtype != expected.dtype:
+            raise sample.fault(f"image is {pixels.dtype}, but those before it are {expected.dtype}")
+        if members != expected.members:
+            raise sample.fault(f"has members {' '.join(sorted(members))}, others {' '.join(sorted(expected.members))}")
+        if self._head.num_classes is not None and label >= self._head.num_classes:
+            raise sample.fault(f"label {label}, but there are {self._head.num_classes} classes")
+        return pixels, label
+
+    def _establish(self, sample: Sample, pixels: np.ndarray, members: frozenset[str]) -> _Expected:
+        """Expect others to be like this sample, unless another thread's came first."""
+        with self._lock:
+            if self._expected is None:
+                shape = self._head.shape or pixels.shape
+                self._expected = _Expected(sample.key, shape, pixels.dtype, members)
+            return self._expected

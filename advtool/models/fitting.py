@@ -1,0 +1,114 @@
+"""How the tensors of a file fit an architecture: under which prefix, under which names, and what does not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from advtool.io.shape import Shape
+from advtool.models.classifier import ModelSpec
+from advtool.models.normalisers import pairs
+from advtool.models.registry import build
+
+Layout = dict[str, torch.Size]
+"""Names and shapes of a network's tensors."""
+
+_ALIASES = (("linear.", "fc."), (".shortcut.", ".downsample."))  # ResNets for CIFAR: theirs, torchvision's
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the tensors of a file fit the architecture for images of one shape.
+
+    Attributes
+    ----------
+    prefix : what stands before the names of the network
+    copies : all prefixes under which the file holds as much of it
+    sources : name in the network → name in the file
+    weights : name in the network → tensor
+    problems : what does not fit, in words
+    """
+
+    spec: ModelSpec
+    prefix: str
+    copies: list[str]
+    sources: dict[str, str]
+    weights: dict[str, Tensor]
+    problems: list[str]
+
+
+def fit_to(tensors: dict[str, Tensor], arch: str, args: dict[str, Any], shape: Shape) -> Fit | None:
+    """Find the network in a file, wherever it lies, and the number of classes that it has.
+
+    None if the architecture takes no images of this shape, or the file has no tensor that could be its last.
+    """
+    two, three = (layout(_spec(arch, args, shape, classes)) for classes in (2, 3))
+    if two is None or three is None:
+        return None
+    last = next(name for name in two if two[name] != three[name])
+    found = {prefix: _sources(two, prefix, tensors) for prefix in _prefixes(last, tensors)}
+    if not found:
+        return None
+    prefix = max(found, key=lambda each: len(found[each]))
+    sources = found[prefix]
+    copies = [each for each in found if len(found[each]) == len(sources)]
+    spec = _spec(arch, args, shape, max(len(tensors[sources[last]]), 1))
+    weights = {name: tensors[source] for name, source in sources.items()}
+    problems = _complete(weights, layout(spec) or {}, prefix, sources)
+    used = {source for each in copies for source in found[each].values()}
+    used.update(*pairs(tensors))
+    problems += [f"has unknown '{name}'" for name in tensors if name not in used]
+    return Fit(spec, prefix, copies, sources, weights, problems)
+
+
+def layout(spec: ModelSpec) -> Layout | None:
+    """Names and shapes of a network's tensors; None if there is none for images of this shape."""
+    try:
+        with torch.device("meta"):
+            return {name: tensor.shape for name, tensor in build(spec).net.state_dict().items()}
+    except (RuntimeError, ValueError, AssertionError):
+        return None
+
+
+def _spec(arch: str, args: dict[str, Any], shape: Shape, classes: int) -> ModelSpec:
+    channels = shape[0]
+    return ModelSpec(arch, tuple(map(str, range(classes))), shape, (0.0,) * channels, (1.0,) * channels, args)
+
+
+def _prefixes(name: str, tensors: Iterable[str]) -> list[str]:
+    """What stands before the name of a tensor of the network, wherever in the file it occurs; shortest first."""
+    found = {
+        key.removesuffix(alias)
+        for key in tensors
+        for alias in _aliases(name)
+        if key == alias or key.endswith(f".{alias}")
+    }
+    return sorted(found, key=lambda prefix: (len(prefix), prefix))
+
+
+def _sources(names: Iterable[str], prefix: str, tensors: dict[str, Tensor]) -> dict[str, str]:
+    """Name in the network → name in the file, of the tensors that it has under a prefix."""
+    return {name: prefix + alias for name in names for alias in _aliases(name) if prefix + alias in tensors}
+
+
+def _aliases(name: str) -> list[str]:
+    """What a tensor of the network may be called in the file, after its prefix."""
+    theirs = name
+    for old, ours in _ALIASES:
+        theirs = old + theirs[len(ours) :] if theirs.startswith(ours) else theirs.replace(ours, old)
+    return [name] if theirs == name else [name, theirs]
+
+
+def _complete(weights: dict[str, Tensor], wanted: Layout, prefix: str, sources: dict[str, str]) -> list[str]:
+    """Add the counters that no file needs to have, and say what else is missing or has another shape."""
+    problems = []
+    for name, size in wanted.items():
+        if name not in weights and name.endswith("num_batches_tracked"):
+            weights[name] = torch.tensor(0)
+        elif name not in weights:
+            problems.append(f"lacks '{prefix}{name}'")
+        elif weights[name].shape != size:
+            problems.append(f"'{sources[name]}' is {list(weights[name].shape)}, not {list(size)}")
+    return problems

@@ -1,0 +1,67 @@
+"""Values of options: read from text, checked, and written so that they are read back exactly."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advtool.errors import UsageError
+
+
+def fraction(given: str) -> float:
+    """A finite number ≥ 0, as a decimal or a fraction such as 8/255."""
+    from fractions import Fraction
+
+    try:
+        value = float(Fraction(given.strip())) if "/" in given else float(given)
+    except ZeroDivisionError:
+        raise UsageError("division by zero", value=given) from None
+    except (ValueError, OverflowError):
+        raise UsageError("not a number or a fraction such as 8/255", value=given) from None
+    if not math.isfinite(value):
+        raise UsageError("must be finite", value=given)
+    if value < 0:
+        raise UsageError("must not be negative", value=given)
+    return value
+
+
+def fractions(given: str) -> tuple[float, ...]:
+    """A comma list of them."""
+    return tuple(fraction(part) for part in given.split(","))
+
+
+def counts(given: str) -> tuple[int, ...]:
+    """A comma list of positive integers."""
+    parts = [part.strip() for part in given.split(",")]
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 2**31 for part in parts):
+        raise UsageError("must be positive integers, separated by commas", value=given)
+    return tuple(map(int, parts))
+
+
+def words(given: str) -> tuple[str, ...]:
+    """A comma list of names."""
+    return tuple(part.strip() for part in given.split(","))
+
+
+def listed(names: Sequence[str], word: str = "or") -> str:
+    """Names in words: a, b or c."""
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def text(value: Any) -> str:
+    """A value as it is typed; numbers so that they are read back exactly."""
+    if isinstance(value, tuple):
+        return ",".join(map(text, value))
+    if isinstance(value, float) and math.isfinite(value):
+        in_levels = round(value * 255)
+        if in_levels > 0 and in_levels / 255 == value and len(repr(value)) > 8:
+            return f"{in_levels}/255"
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, tuple):
+        return [plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
