@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-_LISTED = 20
+_LISTED, _LONGEST = 20, 150
 
 
 class AdvtoolError(Exception):
@@ -34,7 +34,15 @@ class UsageError(AdvtoolError):
         """The line to show, with the parameter called `name`."""
         if name is None:
             return self.message
-        return f"{name}{'' if self.value is None else f' {self.value}'}: {self.message}"
+        return f"{name}{'' if self.value is None else f' {_shown(self.value)}'}: {self.message}"
+
+
+def _shown(value: object) -> str:
+    """A value in a line: in quotes if it would not be seen, and not the whole of a very long one."""
+    text = str(value)
+    if not text.strip():
+        return repr(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def unknown(what: str, name: str, known: Iterable[str], parameter: str | None = None) -> UsageError:
@@ -49,4 +57,4 @@ def unknown(what: str, name: str, known: Iterable[str], parameter: str | None = 
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {listed}"
-    return UsageError(f"unknown {what} '{name}': {hint}", parameter)
+    return UsageError(f"unknown {what} '{_shown(name)}': {hint}", parameter)

@@ -1,6 +1,7 @@
 """Values of options: read from text, checked, and written so that they are read back exactly."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 from advtool.errors import UsageError
 
 
-def fraction(given: str) -> float:
-    """A finite number ≥ 0, as a decimal or a fraction such as 8/255."""
+def number(given: str) -> float:
+    """A finite number, as a decimal or a fraction such as 8/255, in ASCII digits."""
     from fractions import Fraction
 
     try:
+        if not given.isascii() or "_" in given:  # which Python takes, and nobody means
+            raise ValueError
         value = float(Fraction(given.strip())) if "/" in given else float(given)
     except ZeroDivisionError:
         raise UsageError("division by zero", value=given) from None
@@ -20,6 +23,12 @@ def fraction(given: str) -> float:
         raise UsageError("not a number or a fraction such as 8/255", value=given) from None
     if not math.isfinite(value):
         raise UsageError("must be finite", value=given)
+    return value + 0.0  # -0 is 0
+
+
+def fraction(given: str) -> float:
+    """The same, but ≥ 0."""
+    value = number(given)
     if value < 0:
         raise UsageError("must not be negative", value=given)
     return value
@@ -30,12 +39,29 @@ def fractions(given: str) -> tuple[float, ...]:
     return tuple(fraction(part) for part in given.split(","))
 
 
+def integer(given: str) -> int:
+    """A whole number in ASCII digits, with or without a sign, below 10¹⁸."""
+    if not re.fullmatch(r"[+-]?[0-9]+", given.strip()):
+        raise UsageError("not a whole number", value=given)
+    if len(given) > 18:
+        raise UsageError("has more than 18 digits", value=given)
+    return int(given)
+
+
 def counts(given: str) -> tuple[int, ...]:
     """A comma list of positive integers."""
-    parts = [part.strip() for part in given.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 2**31 for part in parts):
+    try:
+        values = tuple(map(integer, given.split(",")))
+    except UsageError:
+        values = (0,)
+    if not all(0 < value < 2**31 for value in values):
         raise UsageError("must be positive integers, separated by commas", value=given)
-    return tuple(map(int, parts))
+    return values
+
+
+def is_label(given: str) -> bool:
+    """Whether a text is a number of a class, from 0 on."""
+    return re.fullmatch(r"[0-9]{1,9}", given) is not None
 
 
 def words(given: str) -> tuple[str, ...]:

@@ -8,10 +8,28 @@ from pathlib import Path
 from typing import Annotated, Any, get_origin
 
 import typer
+from typer.core import TyperCommand
 
 from advtool.cli import console
 from advtool.errors import UsageError
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
+
+
+class Strict(TyperCommand):
+    """A command that refuses an option given twice, of which only the last would count, and one taken for a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        values, _, order = self.make_parser(ctx).parse_args([*args])
+        known = [name for parameter in self.params for name in (*parameter.opts, *parameter.secondary_opts)]
+        for given in dict.fromkeys(order):
+            option: Any = given
+            if order.count(given) > 1 and not (option.multiple or (option.is_flag and not option.secondary_opts)):
+                raise UsageError(f"{', '.join([option.opts[-1], *option.secondary_opts])}: given more than once")
+            found = values[option.name]
+            for value in found if isinstance(found, list) else [found]:
+                if isinstance(value, str) and value in known:
+                    raise UsageError(f"{option.opts[-1]}: needs a value, and {value} is an option")
+        return super().parse_args(ctx, args)
 
 
 def command(app: typer.Typer, options: type[Options], run: str) -> None:
@@ -42,7 +60,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]  # unknown to typeshed
     call.__doc__ = options.__doc__
-    app.command(options.command.split()[-1])(call)
+    app.command(options.command.split()[-1], cls=Strict)(call)
 
 
 def _parameters(options: type[Options]) -> list[inspect.Parameter]:
@@ -69,9 +87,6 @@ def _annotation(options: type[Options], name: str, kind: Any, default: Any, pane
     shared["metavar"] = declared.metavar or "|".join(declared.choices)
     if get_origin(kind) is tuple and declared.parse is None:
         return Annotated[list[str] | None, typer.Option(*declared.names, **shared)]
-    if kind is int:
-        shared |= {"min": declared.minimum, "max": declared.maximum}
-        return Annotated[int | None, typer.Option(*declared.names, **shared)]
     if kind in (str, Path) and declared.parse is None and not declared.choices:
         return Annotated[kind | None, typer.Option(*declared.names, **shared)]
     return Annotated[Any, typer.Option(*declared.names, **shared, parser=_parser(options, name, kind))]

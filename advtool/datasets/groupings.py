@@ -8,6 +8,7 @@ from pathlib import Path
 
 from advtool.datasets.rules import Grouping
 from advtool.errors import UsageError, unknown
+from advtool.values import is_label
 
 _MAPS = Path(__file__).parent / "maps"
 BUILT_IN = {"restricted-imagenet": 1000}
@@ -116,9 +117,9 @@ def _labels(text: str, classes: tuple[str, ...], fault: _Fault, ranges: bool = F
     if text in classes:
         return [classes.index(text)]
     first, dash, last = text.partition("-")
-    if ranges and dash and first.isdecimal() and last.isdecimal():
+    if ranges and dash and is_label(first) and is_label(last):
         labels = range(int(first), int(last) + 1)
-    elif text.isdecimal():
+    elif is_label(text):
         labels = range(int(text), int(text) + 1)
     else:
         labels = range(0)

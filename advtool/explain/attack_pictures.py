@@ -30,6 +30,7 @@ from advtool.explain.results import (
     summary,
 )
 from advtool.explain.settings import Explanation, Pursuit
+from advtool.values import is_label
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _goal(explanation: Explanation, rows: Sequence[Row], images: Images) -> Goal
         return towards(random_targets(labels, keyed.ids_of(images.keys), len(classes), explanation.seed).numpy())
     if target in classes:
         return towards(np.full(len(images), classes.index(target)))
-    if target.isdecimal() and int(target) < len(classes):
+    if is_label(target) and int(target) < len(classes):
         return towards(np.full(len(images), int(target)))
     raise unknown("target", target, ("random", "none", *classes))
 

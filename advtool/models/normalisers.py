@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from advtool.errors import AdvtoolError, UsageError
+from advtool.values import number
 
 Normaliser = tuple[tuple[float, ...], tuple[float, ...]]
 """A mean and a deviation for each channel, on the [0, 1] pixel scale."""
@@ -35,10 +36,10 @@ def normaliser(text: str, channels: int) -> Normaliser:
     if text == "imagenet" and channels == 3:
         return _IMAGENET
     try:
-        mean, std = (tuple(float(number) for number in part.split(",")) for part in text.split("/"))
+        mean, std = (tuple(map(number, part.split(","))) for part in text.split("/"))
         if len(mean) == len(std) == channels and all(0 < s < 1e6 for s in std) and all(abs(m) < 1e6 for m in mean):
             return mean, std
-    except ValueError:
+    except (UsageError, ValueError):
         pass
     example = ",".join(["0.5"] * channels) + "/" + ",".join(["0.25"] * channels)
     message = f"must be none, imagenet (colour), or means/deviations such as {example}"

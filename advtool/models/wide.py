@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from advtool.io.shape import Shape
 from advtool.models.small import scaled
 
-NAME = re.compile(r"wrn-(\d+)-(\d+)")
+NAME = re.compile(r"wrn-([0-9]{1,5})-([0-9]{1,5})")
 
 
 def is_wide_resnet(name: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from advtool.errors import UsageError, unknown
 from advtool.options.declaration import Option
-from advtool.values import fraction, text
+from advtool.values import fraction, integer, text
 
 
 def checked(declared: Option, name: str, kind: type, given: str) -> Any:
@@ -17,7 +17,7 @@ def checked(declared: Option, name: str, kind: type, given: str) -> Any:
         naming the option, if it stands for none
     """
     try:
-        value = declared.parse(given) if declared.parse else fraction(given) if kind is float else kind(given)
+        value = (declared.parse or {int: integer, float: fraction}.get(kind, kind))(given)
     except UsageError as error:
         raise error if error.parameter else UsageError(error.message, name, error.value) from None
     check_value(declared, name, value)

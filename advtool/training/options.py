@@ -274,7 +274,7 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
         """Raise UsageError for settings that do not go together."""
         super().validate()
         if self.adv != "none" and self.eps is None:
-            raise UsageError(f"needs an eps, such as {registry.NORMS[self.adv].example}", "adv", self.adv)
+            raise UsageError(f"is needed with an adversary, such as {registry.NORMS[self.adv].example}", "eps")
         if self.eps is not None:
             registry.check_radius(self.adv, self.eps)
         if self.ema is False and self.ema_decay is not None:

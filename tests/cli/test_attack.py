@@ -154,7 +154,7 @@ def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
     [
         (["attack", "--attack", "pdg", "--eps", "1"], "pgd"),
         (["attack"], "--eps"),
-        (["attack", "--adv", "none"], "norm"),
+        (["attack", "--adv", "none"], "known: l2, linf"),
         (["attack", "--adv", "linf", "--eps", "8"], "8/255"),
         (["attack", "--attack", "cw", "--adv", "linf", "--eps", "0.1"], "only for l2"),
         (["attack", "--attack", "apgd-t", "--eps", "1", "--targeted"], "targeted"),

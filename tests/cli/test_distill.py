@@ -48,8 +48,8 @@ def test_no_step_from_an_image_gives_that_image(advtool, checkpoint, tmp_path):
     [
         (["--from", "cats"], 2, "--from"),
         (["--layer", "nosuch"], 2, "unknown layer"),
-        (["--step-size", "0"], 2, "positive"),
-        (["--resume"], 2, "--resume needs -o DIR/"),
+        (["--step-size", "0"], 2, "--step-size 0: must be above 0"),
+        (["--resume"], 2, "--resume: needs -o DIR/"),
         (["-n", 1], 1, "only one"),
     ],
 )

@@ -62,7 +62,7 @@ def test_labels_of_a_model(advtool, checkpoint, tmp_path):
     [
         ([], "give one of"),
         (["--shift", 1, "--random"], "give one of"),
-        (["--shift", 1, "--exclude-true"], "goes with --random"),
+        (["--shift", 1, "--exclude-true"], "is for --random"),
         (["--keep", "12"], "has 10 classes"),
         (["--map", "restrictd-imagenet"], "did you mean restricted-imagenet"),
         (["--map", "no/such.json"], "no such file"),

@@ -19,7 +19,7 @@ def resolved(shape=DIGITS, mirrored=False, **asked) -> TrainConfig:
         ({"objective": "trades"}, "objective: is for --adv l2 or linf"),
         ({"attack_correct_only": True}, "attack_correct_only: is for --adv"),
         ({"eps_warmup": 1.0}, "eps_warmup: is for --adv"),
-        ({"adv": "l2"}, "needs an eps"),
+        ({"adv": "l2"}, "is needed with an adversary"),
         ({"adv": "linf", "eps": 8}, "8/255"),
         (LINF | {"noise": 0.1}, "noise: is for --adv none"),
         (LINF | {"objective": "trades", "lam": 2.0}, "lam: is for --objective pgd or fast, not for --objective trades"),

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from advtool.errors import UsageError
+from advtool.values import number
 
 MOST = 100_000
 
@@ -36,21 +37,6 @@ def whole_sweep(text: str) -> tuple[int, ...]:
 
 
 SWEEPS = (sweep, whole_sweep)
-
-
-def number(text: str) -> float:
-    """One finite number, as a decimal or a fraction such as 8/255."""
-    from fractions import Fraction
-
-    try:
-        value = float(Fraction(text.strip())) if "/" in text else float(text)
-    except ZeroDivisionError:
-        raise UsageError("division by zero", value=text) from None
-    except (ValueError, OverflowError):
-        raise UsageError(f"'{text.strip()}' is not a number", value=text) from None
-    if not math.isfinite(value):
-        raise UsageError("must be finite", value=text)
-    return value
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -104,8 +90,8 @@ def exponent(norm: str) -> float:
     if norm in ("linf", "l2", "l1"):
         return {"linf": math.inf, "l2": 2.0, "l1": 1.0}[norm]
     try:
-        p = float(norm.removeprefix("l"))
-    except ValueError:
+        p = number(norm.removeprefix("l"))
+    except UsageError:
         p = math.nan
     if not norm.startswith("l") or not 1 <= p < math.inf:
         raise UsageError("must be linf, l2, l1, or lP with a number P from 1 on, such as l3", value=norm)
