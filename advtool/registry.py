@@ -17,7 +17,7 @@ from advtool.errors import UsageError, unknown
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from advtool.attacks.ball import Ball
+    from advtool.ball import Ball
 
 OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted")
 """What can be asked of attacks; `base` is no option of theirs, but whether they can be held to a base classifier."""
@@ -52,8 +52,8 @@ class Norm:
 NORMS = {
     norm.name: norm
     for norm in (
-        Norm("l2", "advtool.attacks.ball:L2"),
-        Norm("linf", "advtool.attacks.ball:Linf", largest=1, example="8/255"),
+        Norm("l2", "advtool.ball:L2"),
+        Norm("linf", "advtool.ball:Linf", largest=1, example="8/255"),
     )
 }
 

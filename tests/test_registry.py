@@ -11,7 +11,7 @@ from tests_support import environment
 
 from advtool import registry
 from advtool.attacks import L2, Ball, Linf
-from advtool.attacks.ball import per_example
+from advtool.ball import per_example
 from advtool.errors import UsageError
 
 

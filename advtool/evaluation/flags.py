@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed, registry
-from advtool.attacks.ball import Ball
 from advtool.attacks.guard import logits_of, predictions_of, untouched
 from advtool.attacks.losses import cross_entropy
+from advtool.ball import Ball
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.data.subset import subset

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advtool import registry
-from advtool.attacks.ball import Ball
+from advtool.ball import Ball
 from advtool.errors import UsageError
 from advtool.registry import Attack, Planned
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks import pgd
-from advtool.attacks.ball import Ball
 from advtool.attacks.guard import logits_of, untouched
+from advtool.ball import Ball
 from advtool.errors import UsageError
 
 STEPS = 40
