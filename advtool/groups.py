@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from advtool.options import Options, option
 
+BATCH_SIZE = 512
+"""Images at a time, where a command is not told how many."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Amount(Options):
@@ -27,7 +30,9 @@ class Machine(Options):
     device: str = option(
         "--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1 or mps.", unset="the fastest found"
     )
-    batch_size: int | None = option("--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="512")
+    batch_size: int | None = option(
+        "--batch-size", metavar="N", minimum=1, help="Images at a time.", unset=str(BATCH_SIZE)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

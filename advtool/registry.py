@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from advtool.errors import UsageError, unknown
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from advtool.attacks.ball import Ball
+    from advtool.ball import Ball
 
 OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted")
 """What can be asked of attacks; `base` is no option of theirs, but whether they can be held to a base classifier."""
@@ -52,8 +52,8 @@ class Norm:
 NORMS = {
     norm.name: norm
     for norm in (
-        Norm("l2", "advtool.attacks.ball:L2"),
-        Norm("linf", "advtool.attacks.ball:Linf", largest=1, example="8/255"),
+        Norm("l2", "advtool.ball:L2"),
+        Norm("linf", "advtool.ball:Linf", largest=1, example="8/255"),
     )
 }
 
@@ -135,6 +135,8 @@ class Attack:
         for name, value in asked.items():
             if value is not None and name not in self.takes and value != _UNASKED.get(name):
                 raise refusal(name, (self,))
+            if isinstance(value, int | float) and not value >= (least := 1 if name == "restarts" else 0):
+                raise UsageError(f"must be at least {least}", parameter=name, value=value)
         options = self.defaults()
         options |= {name: asked[name] for name in options if name in self.takes and asked.get(name) is not None}
         if self.resolved:
@@ -173,6 +175,10 @@ class Planned:
         """Adversarial inputs; `allowed` is for attacks that take a base classifier."""
         more = {} if allowed is None else {"allowed": allowed}
         return self.attack.load()(model, inputs, labels, self.ball, **self.options, **more, ids=ids, seed=seed, amp=amp)
+
+    def with_options(self, **options: Any) -> Planned:
+        """The same with other values of some options."""
+        return replace(self, options={**self.options, **options})
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from advtool import registry
 
 if TYPE_CHECKING:
-    from advtool.attacks.ball import Ball
+    from advtool.ball import Ball
 
 TRAINING_STEPS = 7
 ONE_STEP = {"fast": (1.25, True), "free": (1.0, False)}

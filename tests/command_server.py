@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import stat
@@ -37,19 +38,20 @@ def write_client(path: Path, address: Path) -> None:
 
 
 def serve(address: str) -> None:
-    """Answer clients until killed."""
+    """Answer clients until stdin ends, as it does when whoever started the server dies; then end all commands."""
     _import_everything()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address + ".new")
         server.listen(64)
         os.rename(address + ".new", address)  # the client may come from now on
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        while True:
+        while server in select.select([server, sys.stdin], [], [])[0]:
             client, _ = server.accept()
             if os.fork() == 0:
                 server.close()
                 _attend(client)
             client.close()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _import_everything() -> None:
@@ -59,9 +61,8 @@ def _import_everything() -> None:
     for module in pkgutil.walk_packages(advtool.__path__, "advtool."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    from PIL import Image
-
-    Image.init()
+    importlib.import_module("torch._dynamo")  # optimizers import it, when they are first made
+    importlib.import_module("PIL.Image").init()
     sys.argv = ["advtool", "data", "--list"]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         sys.modules["advtool.cli.main"].main()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -96,12 +95,14 @@ def programs(tmp_path_factory):
         command_server.write_client(place / program, address)
     env = environment()
     env["PYTHONPATH"] = os.pathsep.join((str(REPOSITORY / "tests"), str(REPOSITORY)))
-    server = subprocess.Popen([sys.executable, command_server.__file__, address], env=env, start_new_session=True)
+    server = subprocess.Popen(
+        [sys.executable, command_server.__file__, address], env=env, stdin=subprocess.PIPE, start_new_session=True
+    )
     while not address.exists():
         assert server.poll() is None, "the server did not start"
         time.sleep(0.05)
     yield place
-    os.killpg(server.pid, signal.SIGKILL)
+    server.stdin.close()
     server.wait()
 
 

@@ -13,7 +13,7 @@ from tests_support import REPOSITORY, environment
 PACKAGE = REPOSITORY / "advtool"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ERRORS = {"AdvtoolError", "UsageError", "unknown"}
-OPTION = re.compile(r"(?:^|\s)--[a-z][a-z-]+")
+OPTION = re.compile(r"(?:^|\s)--[a-z][a-z-]+(?![^`]*`)")  # a whole command line may stand in backticks
 
 
 def layers() -> list[list[str]]:

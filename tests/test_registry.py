@@ -11,7 +11,7 @@ from tests_support import environment
 
 from advtool import registry
 from advtool.attacks import L2, Ball, Linf
-from advtool.attacks.ball import per_example
+from advtool.ball import per_example
 from advtool.errors import UsageError
 
 
@@ -74,7 +74,7 @@ def test_what_is_not_asked_is_resolved():
 @pytest.mark.parametrize("name", registry.ATTACKS)
 def test_zero_is_zero(name):
     attack = registry.get(name)
-    for option in attack.takes & {"steps", "step_size", "restarts"}:
+    for option in attack.takes & {"steps", "step_size"}:
         assert attack.resolve(L2(0.5), {option: 0})[option] == 0
 
 
@@ -90,6 +90,8 @@ def test_zero_is_zero(name):
         ("apgd", {"loss": "cw"}, "loss: unknown loss"),
         ("apgd-ce", {"loss": "dlr"}, "loss"),
         ("pgd", {"stps": 5}, "stps"),
+        ("pgd", {"steps": -1}, "steps -1: must be at least 0"),
+        ("square", {"restarts": 0}, "restarts 0: must be at least 1"),
     ],
 )
 def test_what_an_attack_does_not_take_is_refused(name, asked, words):

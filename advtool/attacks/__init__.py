@@ -5,13 +5,13 @@ gradients are off, and leave the model as they found it. By name they stand in `
 """
 
 from advtool.attacks.apgd import apgd, apgd_t
-from advtool.attacks.ball import L2, Ball, Linf
 from advtool.attacks.cw import cw
 from advtool.attacks.ddn import ddn
 from advtool.attacks.fab import fab
 from advtool.attacks.fgsm import fgsm
 from advtool.attacks.pgd import pgd
 from advtool.attacks.square import square
+from advtool.ball import L2, Ball, Linf
 from advtool.threat import Threat
 
 __all__ = ["L2", "Ball", "Linf", "Threat", "apgd", "apgd_t", "cw", "ddn", "fab", "fgsm", "pgd", "square"]

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from advtool.attacks.apgd_search import Objective, Search
-from advtool.attacks.ball import Ball
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import dlr, log_odds, margin, targeted_dlr, targeted_margin
+from advtool.ball import Ball
 from advtool.errors import UsageError, unknown
 
 Loss = Literal["ce", "dlr", "margin"]

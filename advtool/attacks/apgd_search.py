@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import logits_of
 from advtool.attacks.success import Strongest, confirmed, fooled
+from advtool.ball import Ball, per_example
 
 MOMENTUM = 0.75
 

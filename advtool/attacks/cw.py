@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.ball import L2, Ball
 from advtool.attacks.guard import attack, logits_of
 from advtool.attacks.smallest import Smallest
+from advtool.ball import L2, Ball
 
 # Tenths of the steps without a fall after which an example stops. The original stops the whole batch at the first one
 # in which the sum did not fall; for a single example that is too soon, since Adam overshoots at first.

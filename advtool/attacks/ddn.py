@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import L2, Ball, per_example
 from advtool.attacks.guard import attack, logits_of
 from advtool.attacks.losses import log_odds
 from advtool.attacks.smallest import Smallest
+from advtool.ball import L2, Ball, per_example
 
 
 @attack(minimal=True, only=L2)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
+from advtool.ball import Ball, per_example
 
 _BISECTIONS = 10
 _PROGRESS = 1e-3

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import log_odds
+from advtool.ball import Ball
 
 
 @attack()

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.ball import Ball
+from advtool.ball import Ball
 from advtool.errors import AdvtoolError, UsageError
 
 Options = ParamSpec("Options")

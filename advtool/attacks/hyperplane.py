@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtool.attacks.ball import Ball
+from advtool.ball import Ball
 
 
 def to_hyperplane(points: Tensor, normals: Tensor, gaps: Tensor, ball: Ball) -> Tensor:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import cross_entropy
 from advtool.attacks.success import Strongest, confirmed, fooled
+from advtool.ball import Ball
 from advtool.errors import unknown
 
 Keep = Literal["best", "last"]

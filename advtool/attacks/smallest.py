@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import logits_of
 from advtool.attacks.losses import margin
+from advtool.ball import Ball, per_example
 
 _ROUNDING = 16
 

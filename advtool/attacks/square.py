@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import margin
 from advtool.attacks.square_moves import Moves, moves_of
 from advtool.attacks.success import Strongest, confirmed, fooled
+from advtool.ball import Ball, per_example
 
 _DRAWN_AT_ONCE = 64
 # The share p of pixels that a square covers is halved at these queries out of 10,000.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from advtool import keyed
-from advtool.attacks.ball import L2, Ball, per_example
+from advtool.ball import L2, Ball, per_example
 from advtool.errors import unknown
 
 _SMALL = 1e-12

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.ball import per_example
 from advtool.attacks.guard import logits_of
 from advtool.attacks.losses import margin
+from advtool.ball import per_example
 
 
 def fooled(logits: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:

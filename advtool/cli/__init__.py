@@ -1,1 +1,1 @@
-"""The command line: one short file a subcommand. The only code that knows a terminal."""
+"""The command line: one short file per subcommand. The only code that knows a terminal."""

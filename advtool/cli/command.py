@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_origin
 
 import typer
 from typer.core import TyperCommand
@@ -45,7 +45,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
         try:
             _run(ctx, values)
         except UsageError as error:
-            raise UsageError(error.describe(error.parameter and spelling(options, error.parameter))) from error
+            raise _as_typed(error, options) from error
 
     def _run(ctx: typer.Context, values: dict[str, Any]) -> None:
         given = frozenset(name for name in values if _is_typed(ctx, name))
@@ -58,7 +58,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
         runner(asked)
 
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]
+    call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]  # unknown to typeshed
     call.__doc__ = options.__doc__
     app.command(options.command.split()[-1], cls=Strict)(call)
 
@@ -86,7 +86,7 @@ def _annotation(options: type[Options], name: str, kind: Any, default: Any, pane
         return Annotated[bool if default is not None else bool | None, typer.Option(*declared.names, **shared)]
     shared["metavar"] = declared.metavar or "|".join(declared.choices)
     if get_origin(kind) is tuple and declared.parse is None:
-        return Annotated[list[get_args(kind)[0]] | None, typer.Option(*declared.names, **shared)]  # type: ignore[misc]
+        return Annotated[list[str] | None, typer.Option(*declared.names, **shared)]
     if kind in (str, Path) and declared.parse is None and not declared.choices:
         return Annotated[kind | None, typer.Option(*declared.names, **shared)]
     return Annotated[Any, typer.Option(*declared.names, **shared, parser=_parser(options, name, kind))]
@@ -94,7 +94,19 @@ def _annotation(options: type[Options], name: str, kind: Any, default: Any, pane
 
 def _parser(options: type[Options], name: str, kind: Any) -> Callable[[Any], Any]:
     declared = declarations(options)[name]
-    return lambda given: checked(declared, name, kind, given) if isinstance(given, str) else given
+
+    def parse(given: Any) -> Any:
+        try:
+            return checked(declared, name, kind, given) if isinstance(given, str) else given
+        except UsageError as error:
+            raise _as_typed(error, options) from error
+
+    return parse
+
+
+def _as_typed(error: UsageError, options: type[Options]) -> UsageError:
+    """The error with its parameter written as the option that it is."""
+    return UsageError(error.describe(error.parameter and spelling(options, error.parameter)))
 
 
 def _is_typed(ctx: typer.Context, name: str) -> bool:

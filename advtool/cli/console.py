@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from advtool.distributed import processes
 
@@ -56,7 +57,14 @@ def interruptible() -> None:
 def install_warnings() -> None:
     """Python warnings become one line on stderr; those of libraries are shown with -v only."""
 
-    def show(message, category, filename, lineno, file=None, line=None) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if issubclass(category, UserWarning) and category.__module__.startswith("advtool"):
             say(f"warning: {message}")
         else:
@@ -66,14 +74,19 @@ def install_warnings() -> None:
 
 
 @contextmanager
-def bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar of images; yields a function to call with the number done since the last call."""
+def bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar of images; yields a function to call with the number done since the last call.
+
+    Parameters
+    ----------
+    total : number of images, None if it is not known
+    """
     with training_bar(total) as advance:
         yield lambda count: advance(count, description, "")
 
 
 @contextmanager
-def training_bar(total: int) -> Iterator[Callable[[int, str, str], None]]:
+def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None]]:
     """A progress bar of images with words before and behind it: call it with (number done, before, behind)."""
     if not shows_bars():
         yield lambda count, before, behind: None
@@ -92,7 +105,7 @@ def training_bar(total: int) -> Iterator[Callable[[int, str, str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total, rate="", behind="")
 
-        def advance(count: int, before: str, behind: str) -> None:
+        def advance(count: float, before: str, behind: str) -> None:
             speed = progress.tasks[0].speed
             rate = f"{speed:,.0f} images/s" if speed else ""
             progress.update(task, advance=count, description=before, behind=behind, rate=rate)

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from advtool import registry
 from advtool.errors import UsageError
 from advtool.groups import Amount
-from advtool.options import Options, Table, option
-from advtool.values import fraction
+from advtool.options import Options, option
 
 if TYPE_CHECKING:
     from advtool.data.sources import Source
@@ -52,8 +50,13 @@ class Sources(Amount):
         """
         from advtool.data import sources
 
-        places = {"data_root": self.data_root, "download": self.download}
-        source = sources.resolve(spec, split, default_split=default_split or self.default_split, **places)
+        source = sources.resolve(
+            spec,
+            split,
+            default_split=default_split or self.default_split,
+            data_root=self.data_root,
+            download=self.download,
+        )
         if split is not None and not source.splits:
             raise UsageError(f"{source.name} has no parts", "split", split)
         return source
@@ -114,23 +117,6 @@ class Checkpoint(Foreign):
 
     ckpt: str | None = option(
         "--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ball(Options):
-    """Around which perturbations are looked for."""
-
-    panel: ClassVar[str] = "Adversary"
-
-    adv: str = option(
-        "--adv",
-        choices=("none", *registry.NORMS),
-        default="none",
-        help="Norm of the adversary, per image.",
-    )
-    eps: float | None = option(
-        "--eps", metavar="E", minimum=0, parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
     )
 
 
@@ -237,9 +223,3 @@ class Report(Options):
     json: bool = option(
         "--json", default=False, help="Report as one line of JSON.", unset="a table at a terminal", recorded=False
     )
-
-
-def with_adversary(*more: str) -> Table:
-    """What needs an adversary: nothing of these fields is used with ``--adv none``."""
-    taken = frozenset({"eps", *more})
-    return Table("adv", {"none": frozenset(), **dict.fromkeys(registry.NORMS, taken)})

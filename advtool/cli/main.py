@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 import traceback
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 import advtool
 from advtool.cli import console
-from advtool.errors import AdvtoolError, UsageError, unknown
+from advtool.errors import AdvtoolError, unknown
 
 BROKEN_PIPE, INTERRUPTED = 141, 130
 
@@ -18,7 +19,7 @@ BROKEN_PIPE, INTERRUPTED = 141, 130
 class Group(TyperGroup):
     """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -27,7 +28,7 @@ class Group(TyperGroup):
             _silence_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
 
-    def resolve_command(self, ctx, args):
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             raise unknown("command", args[0], self.commands)
         return super().resolve_command(ctx, args)
@@ -95,11 +96,6 @@ def _run() -> int:
     try:
         result = app(prog_name="advtool", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except UsageError as error:
-        if console.is_verbose():
-            traceback.print_exc()
-        console.error(error.describe(error.parameter and f"--{error.parameter.replace('_', '-')}"))
-        return error.exit_code
     except AdvtoolError as error:
         if console.is_verbose():
             traceback.print_exc()

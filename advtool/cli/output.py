@@ -5,16 +5,10 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from advtool.errors import UsageError
 from advtool.io.atomic import StandardOutput, is_special, whole_file
-from advtool.values import listed
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-FIGURES = ("png", "pdf", "svg")
+from advtool.io.figures import figure_format
 
 
 @dataclass(frozen=True)
@@ -22,16 +16,15 @@ class Destination:
     """A place to write to, checked before any work is done. `path` is None for stdout."""
 
     path: Path | None
-    fresh: bool = False
 
     @property
     def name(self) -> str:
         return "stdout" if self.path is None else str(self.path)
 
     @property
-    def is_regular(self) -> bool:
-        """Whether this is a file that can be replaced, not a pipe or a device."""
-        return self.path is not None and not is_special(self.path)
+    def regular(self) -> Path | None:
+        """The path, if it is that of a file that can be replaced, not of a pipe or a device."""
+        return None if self.path is None or is_special(self.path) else self.path
 
     def write(self, data: bytes) -> None:
         """Write all of it; a file appears whole or not at all."""
@@ -42,7 +35,9 @@ class Destination:
             file.write(data)
 
 
-def destination(out: str | None, stem: str, suffix: str, force: bool, may_replace: bool = False) -> Destination:
+def destination(
+    out: str | None, stem: str, suffix: str, force: bool, may_replace: bool = False, parameter: str = "out"
+) -> Destination:
     """Find where -o points, and refuse what cannot work.
 
     Parameters
@@ -50,6 +45,7 @@ def destination(out: str | None, stem: str, suffix: str, force: bool, may_replac
     out : the value of -o, None if it was not given
     stem, suffix : of the file name that is made up at a terminal
     may_replace : whether an existing file is fine even without --force
+    parameter : the one that `out` is the value of
 
     Raises
     ------
@@ -58,54 +54,36 @@ def destination(out: str | None, stem: str, suffix: str, force: bool, may_replac
         would go to a terminal
     """
     if out is None:
-        return Destination(_fresh_path(stem, suffix), fresh=True) if sys.stdout.isatty() else Destination(None)
+        return Destination(_fresh_path(stem, suffix)) if sys.stdout.isatty() else Destination(None)
     if out == "-":
         if sys.stdout.isatty():
-            raise UsageError("-o -: binary is not written to a terminal; redirect it or name a file")
+            raise UsageError("binary is not written to a terminal; redirect it or name a file", parameter, out)
         return Destination(None)
     path = Path(out)
     if is_special(path):
         return Destination(path)
-    check_directory(path.parent)
+    check_directory(path.parent, parameter)
     if path.is_dir():
-        raise UsageError(f"-o {out}: is a directory")
+        raise UsageError("is a directory", parameter, out)
     if path.is_file() and not (force or may_replace):
-        raise UsageError(f"-o {out}: exists; -f overwrites it")
+        raise UsageError("exists; -f overwrites it", parameter, out)
     return Destination(path)
 
 
-def check_directory(directory: Path, option: str = "-o") -> None:
+def check_directory(directory: Path, parameter: str = "out") -> None:
     """Refuse a directory that does not exist or in which no file can be made."""
     if not directory.is_dir():
-        raise UsageError(f"{option}: directory {directory} does not exist")
+        raise UsageError(f"directory {directory} does not exist", parameter)
     try:
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
-        raise UsageError(f"{option}: directory {directory} is not writable ({error.strerror})") from None
+        raise UsageError(f"directory {directory} is not writable ({error.strerror})", parameter) from None
 
 
-def figure_format(path: str | Path) -> str:
-    """The format that the name of a figure's file asks for: one of `FIGURES`, in lower case.
-
-    Raises
-    ------
-    UsageError
-        if it ends in none of them
-    """
-    kind = Path(path).suffix.lstrip(".").lower()
-    if kind not in FIGURES:
-        raise UsageError(f"must end in {listed([f'.{known}' for known in FIGURES])}", "plot", path)
-    return kind
-
-
-def write_figure(figure: "Figure", path: str | Path) -> None:
-    """Write a figure of matplotlib as its file's name says; the same figure gives the same bytes."""
-    from matplotlib import rc_context
-
-    kind = figure_format(path)
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
-        figure.savefig(file, format=kind, dpi=150, metadata=undated)
+def check_figure(path: str) -> None:
+    """Refuse a file for ``--plot`` that no figure can be written to."""
+    figure_format(path)
+    check_directory(Path(path).parent, "plot")
 
 
 def print_json(report: dict) -> None:

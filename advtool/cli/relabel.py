@@ -5,8 +5,10 @@ from typing import ClassVar
 
 from advtool.cli.groups import DryRun, Foreign, Input, ShardOutput, Talk
 from advtool.datasets.rules import RULES
+from advtool.errors import UsageError
 from advtool.groups import Machine
 from advtool.options import Options, Table, option
+from advtool.values import listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,10 @@ class Rule(Options):
 
 
 def _asked(options: Rule) -> list[str]:
-    return [f"--{name}" for name in RULES if getattr(options, name) not in (None, False)]
+    asked = [f"--{name}" for name in RULES if getattr(options, name) not in (None, False)]
+    if len(asked) != 1:
+        raise UsageError(f"give one of {listed([f'--{name}' for name in RULES], 'and')}")
+    return asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,4 +50,4 @@ class Relabel(Rule, Input, Foreign, ShardOutput, Machine, Talk, DryRun):
     """
 
     command = "relabel"
-    tables = (Table("rule", {f"--{name}": takes for name, takes in RULES.items()}, _asked),)
+    tables = (Table("rule", {f"--{name}": way.takes for name, way in RULES.items()}, _asked),)

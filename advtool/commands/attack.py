@@ -11,15 +11,14 @@ from advtool.cli import console, output
 from advtool.cli.attack import Attack
 from advtool.commands.checkpoints import check_fit, open_checkpoint
 from advtool.commands.shard_output import shard_destination
-from advtool.data.arrays import SampleChecker, complete
+from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Reader, Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
-from advtool.io.head import Head
+from advtool.groups import BATCH_SIZE
+from advtool.io.head import CompleteHead, complete
 from advtool.io.samples import Sample
 from advtool.models.checkpoint import restore
 from advtool.registry import Planned
-
-BATCH_SIZE = 512
 
 
 def run(options: Attack) -> None:
@@ -31,13 +30,14 @@ def run(options: Attack) -> None:
     suffix = f"{attack.name}-{options.adv}"
     target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
     model = restore(file).to(device)
-    options = _resolved(options, attack, source, device)
-    settings = devices.Settings(device, options.batch_size, options.seed, options.amp)
+    amp = devices.use_amp(options.amp, device, training=False)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    options = _resolved(options, attack, source, settings)
     record = {
         "command": "attack",
         **attack.to_json(),
         "seed": options.seed,
-        "amp": options.amp,
+        "amp": settings.amp,
         "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},
         "format": options.format,
     }
@@ -47,15 +47,15 @@ def run(options: Attack) -> None:
         return
     reader = source.open()
     samples, head = _peek(reader)
-    check_fit(model, complete(head, head.shape, 0), source.name, file)
-    head = head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
+    check_fit(model, head, source.name, file)
+    after = head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()
-    todo = target.todo(head, itertools.islice(samples, options.limit))
+    todo = target.todo(after, itertools.islice(samples, options.limit))
     with distributed.joined(device.type == "cuda"), console.bar(f"attacking ({attack.name})", options.limit) as advance:
-        check = SampleChecker(head)
+        check = SampleChecker(after)
         attacked = adversarial_samples(todo, check, model, attack, settings, tally, options.format, advance)
-        target.write(head, attacked)
+        target.write(after, attacked)
     console.say(f"wrote {tally.describe()} to {target.name}")
 
 
@@ -68,21 +68,21 @@ def _planned(options: Attack) -> Planned:
     return registry.get(options.attack).plan(ball, asked)
 
 
-def _resolved(options: Attack, attack: Planned, source: Source, device: devices.torch.device) -> Attack:
+def _resolved(options: Attack, attack: Planned, source: Source, settings: devices.Settings) -> Attack:
     """The options with every default decided."""
     return replace(
         options,
         **attack.options,
         data=source.name,
         split=source.split,
-        device=str(device),
-        batch_size=options.batch_size or BATCH_SIZE,
-        amp=devices.use_amp(options.amp, device, training=False),
+        device=str(settings.device),
+        batch_size=settings.batch_size,
+        amp=settings.amp,
     )
 
 
-def _peek(reader: Reader) -> tuple[Iterable[Sample], Head]:
-    """(all samples, head with the shape of the first one filled in)."""
+def _peek(reader: Reader) -> tuple[Iterable[Sample], CompleteHead]:
+    """(all samples, head with the shape of the first one filled in, and with one class where it knows none)."""
     samples = iter(reader)
     first = next(samples)
-    return itertools.chain([first], samples), replace(reader.head, shape=reader.head.shape or first.shape())
+    return itertools.chain([first], samples), complete(reader.head, reader.head.shape or first.shape(), 0)

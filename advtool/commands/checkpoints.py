@@ -4,8 +4,8 @@ from advtool.cli.groups import Foreign
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import streams
 from advtool.io.checkpoints import CheckpointFile
-from advtool.io.head import Head
-from advtool.io.shape import shape_text
+from advtool.io.head import CompleteHead
+from advtool.io.shape import Shape, shape_text
 from advtool.models import importing
 from advtool.models.classifier import Classifier
 from advtool.models.importing import Wanted, refit
@@ -23,7 +23,7 @@ def open_checkpoint(ckpt: str | None, data: str | None, options: Foreign) -> tup
     )
     if on_stdin:
         if data == "-":
-            raise UsageError("--ckpt - and --data -: stdin can carry only one of them")
+            raise UsageError("stdin can carry only one of this and --data -", "ckpt", "-")
         return _read(streams.stdin(), options), data or "digits"
     if ckpt is None:
         if streams.stdin_is_data() and data != "-":
@@ -44,7 +44,7 @@ def _read(stream: streams.Stream, options: Foreign) -> CheckpointFile:
     return file
 
 
-def check_size(model: Classifier, shape: tuple[int, ...], name: str, file: CheckpointFile) -> None:
+def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile) -> None:
     """Refuse images of another size than the checkpoint was made for.
 
     A PyTorch file does not say for what size its network was made: the model is made one for the size of the data
@@ -55,9 +55,9 @@ def check_size(model: Classifier, shape: tuple[int, ...], name: str, file: Check
     shape : (C, H, W) of the data
     name : of the data, for the message
     """
-    if "imported" in file.meta and tuple(shape) != model.spec.shape:
+    if "imported" in file.meta and shape != model.spec.shape:
         refit(model, shape)
-    if tuple(shape) != tuple(model.spec.shape):
+    if shape != model.spec.shape:
         takes = f"the model takes {shape_text(model.spec.shape)} {_trained_on(file)}"
         channels, height, width = model.spec.shape
         if shape[0] == channels and height == width:
@@ -65,12 +65,12 @@ def check_size(model: Classifier, shape: tuple[int, ...], name: str, file: Check
         raise AdvtoolError(f"{name} does not fit {file.path}: images are {shape_text(shape)}, {takes}")
 
 
-def check_fit(model: Classifier, head: Head, name: str, file: CheckpointFile) -> None:
+def check_fit(model: Classifier, head: CompleteHead, name: str, file: CheckpointFile) -> None:
     """Refuse data whose shape or classes the checkpoint was not made for.
 
     Parameters
     ----------
-    head : of the data, complete
+    head : of the data
     name : of the data, for the message
     """
     check_size(model, head.shape, name, file)

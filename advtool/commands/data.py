@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from advtool.cli import console, output
 from advtool.cli.data import Data
@@ -49,7 +50,8 @@ def _convert(options: Data) -> None:
 
 def _list(options: Data) -> None:
     root = named.root(options.data_root)
-    entries = [{"name": "digits", "shape": [1, 8, 8], "train": 1437, "test": 360, "on_disk": True}]
+    embedded = {"name": "digits", "shape": [1, 8, 8], "train": 1437, "test": 360, "on_disk": True}
+    entries: list[dict[str, Any]] = [embedded]
     for entry in named.describe():
         paths = [
             named.resolve(entry["name"], part, root, False).expected_path for part in named.splits_of(entry["name"])

@@ -15,11 +15,11 @@ from advtool.data.sources import Reader, Source
 from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Starts, gather
+from advtool.groups import BATCH_SIZE
 from advtool.io.head import Head
 from advtool.io.samples import Sample
+from advtool.io.shape import Shape
 from advtool.models.checkpoint import restore
-
-BATCH_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def run(options: Distill) -> None:
     model = restore(file).to(device)
     reader = source.open()
     check_size(model, reader.head.shape or model.spec.shape, source.name, file)
-    options = _resolved(options, model.spec.shape, source)
-    recipe = Recipe(options.steps, options.step_size, options.tol, options.layer)
+    recipe = _recipe(options, model.spec.shape)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, options.amp)
+    options = _resolved(options, source, recipe, settings)
     with representation(model, options.layer):
         pass  # there is such a layer
     described = {
@@ -57,7 +58,7 @@ def run(options: Distill) -> None:
         output.print_json({"schema": 1, **described, **made})
         return
     head = replace(reader.head, shape=model.spec.shape)
-    begun = _begun(options, source, reader, head)
+    begun = _begun(options, source, reader, head, model.spec.shape)
     head = head.after(
         options.history(),
         {**described, "starts": begun.starts.described},
@@ -66,7 +67,7 @@ def run(options: Distill) -> None:
     )
     console.detail(f"device: {reason}")
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {begun.starts.described}")
-    settings, tally = devices.Settings(device, options.batch_size, options.seed, options.amp), DistilledTally()
+    tally = DistilledTally()
     todo = target.todo(head, itertools.islice(begun.samples, options.limit))
     with distributed.joined(device.type == "cuda"), console.training_bar(begun.n) as advance:
 
@@ -78,22 +79,28 @@ def run(options: Distill) -> None:
     console.say(f"wrote {tally.describe()} to {target.name}")
 
 
-def _resolved(options: Distill, shape: tuple[int, int, int], source: Source) -> Distill:
-    """The options with every default decided."""
+def _recipe(options: Distill, shape: Shape) -> Recipe:
+    """How to distil images of that shape."""
     steps, step_size = default_recipe(shape, options.start == "noise")
+    steps = steps if options.steps is None else options.steps
+    return Recipe(steps, options.step_size or step_size, options.tol, options.layer)
+
+
+def _resolved(options: Distill, source: Source, recipe: Recipe, settings: devices.Settings) -> Distill:
+    """The options with every default decided."""
     return replace(
         options,
         data=source.name,
         split=source.split,
-        steps=steps if options.steps is None else options.steps,
-        step_size=options.step_size or step_size,
-        batch_size=options.batch_size or BATCH_SIZE,
+        steps=recipe.steps,
+        step_size=recipe.step_size,
+        batch_size=settings.batch_size,
     )
 
 
-def _begun(options: Distill, source: Source, reader: Reader, head: Head) -> Begun:
+def _begun(options: Distill, source: Source, reader: Reader, head: Head, shape: Shape) -> Begun:
     if options.start == "noise":
-        return Begun(iter(reader), Noise(head.shape, options.seed), options.limit)
+        return Begun(iter(reader), Noise(shape, options.seed), options.limit)
     budget = devices.memory_budget(devices.choose("cpu")[0], options.max_memory)
     gathered = gather(source, head, reader, options.limit, budget, options.seed)
     return Begun(gathered.samples, gathered.pool, gathered.n or options.limit)

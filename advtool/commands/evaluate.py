@@ -1,267 +1,125 @@
-"""What ``advtool eval`` does once its options are parsed."""
+"""What ``advtool eval`` does once its options are read: read, evaluate, report."""
 
-import time
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import torch
 
 from advtool import device as devices
-from advtool import distributed, registry
+from advtool import distributed
 from advtool.cli import console, output
 from advtool.cli.evaluate import Evaluate
 from advtool.commands.checkpoints import check_fit, open_checkpoint
 from advtool.commands.report import compare, show
-from advtool.data.arrays import Images, load
+from advtool.data.arrays import load
+from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation import plots
-from advtool.evaluation.cascade import evaluate_ensemble
-from advtool.evaluation.curves import plateau, steps_curve
-from advtool.evaluation.evaluate import evaluate
-from advtool.evaluation.flags import red_flags
-from advtool.evaluation.merge import merged
-from advtool.evaluation.per_sample import PerSampleFile
-from advtool.evaluation.relative import relative_risk
-from advtool.evaluation.transfer import targeted_success
+from advtool.evaluation import run as evaluating
+from advtool.evaluation.plan import Evaluation
+from advtool.evaluation.run import Subject, share, together
+from advtool.groups import BATCH_SIZE
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
-from advtool.registry import Attack, Planned, ensemble
+
+PLANNED = ("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The options of ``advtool eval``, parsed."""
+class Inputs:
+    """What is evaluated, and on which images."""
 
-    checkpoints: tuple[str, ...]
-    arch: str | None
-    normalize: str | None
-    data: str | None
-    split: str | None
-    data_root: Path | None
-    download: bool
-    limit: int | None
-    norm: str | None
-    radii: tuple[float, ...]
-    attack: str
-    steps: tuple[int, ...] | None
-    step_size: float | None
-    search: bool
-    random_start: bool | None
-    restarts: int
-    loss: str | None
-    lam: float
-    base: str | None
-    checks: bool
-    per_sample: str | None
-    plot: str | None
-    batch_size: int | None
-    seed: int
-    device: str
-    amp: bool | None
-
-    @property
-    def is_curve(self) -> bool:
-        return self.attack == "pgd" and (self.search or len(self.steps or ()) > 1)
-
-    @property
-    def is_ensemble(self) -> bool:
-        return self.attack != "pgd" or self.per_sample is not None
-
-    @property
-    def asked(self) -> dict:
-        """What is asked of the attacks."""
-        asked = {"steps": self.steps[0] if self.steps else None, "step_size": self.step_size, "loss": self.loss}
-        return {**asked, "random_start": self.random_start, "restarts": self.restarts}
-
-    def plans(self, attacks: tuple[Attack, ...]) -> list[tuple[Planned, ...]]:
-        """The attacks with all of their options, for each radius."""
-        return [registry.plans(attacks, registry.ball(self.norm, radius), self.asked) for radius in self.radii]
-
-    def check(self, attacks: tuple[Attack, ...]) -> None:
-        """Refuse what does not go together."""
-        self.plans(attacks)
-        if len(self.steps or ()) > 1 and self.is_ensemble:
-            raise UsageError("--steps with several values is for --attack pgd, without --per-sample")
-        if self.search and self.is_ensemble:
-            raise UsageError("--search-step-size is for --attack pgd, without --per-sample")
-        if self.base and (self.is_ensemble or self.is_curve):
-            raise UsageError("--base is for --attack pgd at one number of steps")
-        if self.per_sample and len(self.checkpoints) > 1:
-            raise UsageError("--per-sample takes one --ckpt")
-        if distributed.processes().world > 1 and (self.per_sample or self.search):
-            raise UsageError("--per-sample and --search-step-size are for one process")
-        if self.plot:
-            plots.check_path(self.plot)
-            output.check_directory(Path(self.plot).parent)
+    files: Sequence[CheckpointFile]
+    models: Sequence[Classifier]
+    base_file: CheckpointFile | None
+    base: Subject | None
+    source: Source
 
 
 def run(options: Evaluate) -> None:
     """Evaluate each checkpoint and report."""
-    if options.adv != "none" and not options.eps:
-        raise UsageError(f"needs --eps, such as {registry.NORMS[options.adv].example}", "adv", options.adv)
-    for eps in options.eps:
-        registry.check_radius(options.adv, eps)
-    names = [
-        field.name for field in fields(Plan) if field.name not in ("checkpoints", "norm", "radii", "search", "restarts")
-    ]
-    own = {"checkpoints": options.ckpt, "norm": None if options.adv == "none" else options.adv, "radii": options.eps}
-    own |= {"search": options.search_step_size, "restarts": options.restarts or 1}
-    plan = Plan(**own, **{name: getattr(options, name) for name in names})
-    run_plan(plan, options)
+    plan = _planned(options)
+    evaluating.check(plan, options.per_sample, len(options.ckpt))
+    if options.plot:
+        plots.check_path(options.plot)
+        output.check_directory(Path(options.plot).parent, "--plot")
+    device, reason = devices.choose(options.device)
+    inputs = _inputs(options, device)
+    amp = devices.use_amp(options.amp, device, training=False)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    if options.dry_run:
+        output.print_json(_resolved(options, plan, inputs.source, settings))
+        return
+    console.detail(f"device: {reason}")
+    reports = _reports(options, plan, inputs, settings)
+    if not distributed.processes().is_first:
+        return
+    if options.plot:
+        plots.plot_accuracy(Path(options.plot), reports)
+    _print(reports, output.wants_json(options.json))
+    flags = [flag for report in reports for flag in report["flags"]]
+    if options.strict and flags:
+        raise AdvtoolError(f"red flags: {', '.join(flag['name'] for flag in flags)}")
 
 
-def run_plan(plan: Plan, options: Evaluate) -> None:
-    """Evaluate each checkpoint and report."""
-    as_json, strict = output.wants_json(options.json), options.strict
-    attacks = ensemble(plan.attack)
-    plan.check(attacks)
-    device, reason = devices.choose(plan.device)
-    settings = devices.Settings(
-        device, plan.batch_size or 512, plan.seed, devices.use_amp(plan.amp, device, training=False)
-    )
-    files, data = [], plan.data
-    for name in plan.checkpoints or (None,):
+def _planned(options: Evaluate) -> Evaluation:
+    """What is measured, with every option of the attacks decided."""
+    chosen = {name: getattr(options, name) for name in (*PLANNED, "lam", "base", "per_sample")}
+    return Evaluation.of(adv=options.adv, **chosen)
+
+
+def _inputs(options: Evaluate, device: torch.device) -> Inputs:
+    files, data = [], options.data
+    for name in options.ckpt or (None,):
         file, data = open_checkpoint(name, data, options)
         files.append(file)
     source = replace(options, data=data).open()
     models = [restore(file).to(device) for file in files]
-    base_file = open_checkpoint(plan.base, data, options)[0] if plan.base else None
-    base = restore(base_file).to(device) if base_file else None
-    if options.dry_run:
-        resolved = {**asdict(plan), "data_root": str(plan.data_root), "device": str(device), "amp": settings.amp}
-        resolved |= {"attacks": [attack.name for attack in attacks], "source": source.name, "split": source.split}
-        output.print_json({"schema": 1, "command": "eval", **resolved})
-        return
-    console.detail(f"device: {reason}")
-    if distributed.processes().world > 1 and not source.repeatable:
+    base_file = open_checkpoint(options.base, data, options)[0] if options.base else None
+    base = Subject(restore(base_file).to(device), options.base) if base_file else None
+    return Inputs(files, models, base_file, base, source)
+
+
+def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devices.Settings) -> list[dict[str, Any]]:
+    """A report for each checkpoint."""
+    if distributed.processes().world > 1 and not inputs.source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    images = load(source, plan.limit)
-    if base is not None:
-        check_fit(base, images.head, images.name, base_file)
+    images = load(inputs.source, options.limit)
+    if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
+        check_fit(inputs.base.model, images.head, images.name, inputs.base_file)
     reports = []
-    with distributed.joined(device.type == "cuda"):
-        for file, model in zip(files, models, strict=True):
+    with distributed.joined(settings.device.type == "cuda"):
+        for file, model in zip(inputs.files, inputs.models, strict=True):
             check_fit(model, images.head, images.name, file)
-            reports.append(_evaluate(plan, attacks, file, model, base, images, settings))
+            subject = Subject(model, file.path, file.sha256)
+            more = {"per_sample": options.per_sample, "checks": options.checks}
+            with console.bar("evaluating", len(share(images)) * plan.passes) as progress:
+                made = evaluating.report(plan, subject, images, settings, base=inputs.base, progress=progress, **more)
+            reports.append(made)
         distributed.barrier()
-    if not distributed.processes().is_first:
-        return
-    if plan.plot:
-        plots.plot_accuracy(Path(plan.plot), reports)
-    _print(reports, as_json)
-    flags = [flag for report in reports for flag in report["flags"]]
-    if strict and flags:
-        raise AdvtoolError(f"red flags: {', '.join(flag['name'] for flag in flags)}")
+    return reports
 
 
-def _evaluate(
-    plan: Plan,
-    attacks: tuple[Attack, ...],
-    file: CheckpointFile,
-    model: Classifier,
-    base: Classifier | None,
-    images: Images,
-    settings: devices.Settings,
-) -> dict:
-    """The report on one checkpoint."""
-    started = time.perf_counter()
-    mine = _share(images)
-    n, passes = len(images), 1 + len(plan.radii) * (len(plan.steps or (1,)) if plan.is_curve else 1)
-    with console.bar("evaluating", len(mine) * passes) as advance:
-        parts = distributed.gathered(_measure(plan, attacks, file, model, base, mine, settings, advance))
-    result = merged(parts) if len(parts) > 1 else parts[0]
-    for entry in result["adversarial"]:
-        entry["risk"]["joint"] = entry["risk"]["classification"] + plan.lam * entry["risk"]["adversarial"]
-    if plan.is_curve and len(plan.steps or ()) > 1:
-        result["plateau"] = _plateaus(plan, result["adversarial"])
-    seconds = time.perf_counter() - started
-    checks = plan.checks and distributed.processes().is_first
-    report = {
-        "schema": 1,
-        "command": "eval",
-        "checkpoint": {"path": file.path, "sha256": file.sha256, "arch": model.spec.arch},
-        "data": {"source": images.name, "split": images.split, "n": n, "classes": images.head.num_classes},
-        **result,
-        "flags": red_flags(model, images, result, attacks, settings) if checks else [],
-        "seed": plan.seed,
-        "device": str(settings.device),
-        "seconds": round(seconds, 3),
-        "images_per_second": round(n * passes / seconds, 1),
-    }
-    return report
+def _resolved(options: Evaluate, plan: Evaluation, source: Source, settings: devices.Settings) -> dict[str, Any]:
+    """What a dry run shows. Of an ensemble each attack has options of its own, which ``attacks`` lists."""
+    decided: dict[str, Any] = {"batch_size": settings.batch_size, "device": str(settings.device), "amp": settings.amp}
+    decided |= {"data": options.data or source.name, "split": source.split}
+    stages = [stage.attacks for stage in plan.stages]
+    if len(stages) == 1 and len(stages[0]) == 1 and not plan.plateau and not plan.searches:
+        own = stages[0][0].to_json()
+        decided |= {name: own[name] for name in ("step_size", "random_start", "restarts", "loss")}
+        decided["steps"] = None if own["steps"] is None else (own["steps"],)
+    attacks = [[attack.to_json() for attack in attacks] for attacks in stages]
+    shown = {"attacks": attacks, "source": source.name, "split": source.split}
+    return {"schema": 1, "command": "eval", **shown, "options": replace(options, **decided).values()}
 
 
-def _measure(
-    plan: Plan,
-    attacks: tuple[Attack, ...],
-    file: CheckpointFile,
-    model: Classifier,
-    base: Classifier | None,
-    images: Images,
-    settings: devices.Settings,
-    advance,
-) -> dict:
-    """Accuracies and risks on these images."""
-    planned = [] if plan.is_curve or plan.is_ensemble else [attacks for (attacks,) in plan.plans(attacks)]
-    result = evaluate(model, images, planned, settings, advance)
-    if plan.is_curve:
-        result["adversarial"] = _curves(plan, model, images, settings, advance)
-    elif plan.is_ensemble:
-        result["adversarial"] = _ensembles(plan, attacks, file, model, images, settings, advance)
-    if base is not None:
-        for entry, attack in zip(result["adversarial"], planned, strict=True):
-            entry["risk"] = {**relative_risk(model, base, images, attack, plan.lam, settings), "base": plan.base}
-    targeted = targeted_success(model, images, settings)
-    return result | ({"targeted": targeted} if targeted else {})
-
-
-def _share(images: Images) -> Images:
-    """This process's part of the images."""
-    here = distributed.processes()
-    if len(images) < here.world:
-        raise AdvtoolError(f"{images.name}: {len(images)} images for {here.world} processes")
-    return images if here.world == 1 else images.take(np.arange(here.rank, len(images), here.world))
-
-
-def _curves(plan: Plan, model: Classifier, images: Images, settings: devices.Settings, advance) -> list[dict]:
-    options = (plan.step_size, plan.search, plan.random_start, advance)
-    balls = [registry.ball(plan.norm, radius) for radius in plan.radii]
-    curves = [steps_curve(model, images, ball, plan.steps or (50,), settings, *options) for ball in balls]
-    return [entry for curve in curves for entry in curve]
-
-
-def _plateaus(plan: Plan, entries: list[dict]) -> list[dict]:
-    """Whether the curve of each radius has come to its end."""
-    curves = {radius: [entry for entry in entries if entry["eps"] == radius] for radius in plan.radii}
-    return [{"adv": plan.norm, "eps": radius, **plateau(curve)} for radius, curve in curves.items()]
-
-
-def _ensembles(
-    plan: Plan,
-    attacks: tuple[Attack, ...],
-    file: CheckpointFile,
-    model: Classifier,
-    images: Images,
-    settings: devices.Settings,
-    advance,
-) -> list[dict]:
-    options = {}
-    if plan.per_sample:
-        names = [attack.name for attack in attacks]
-        asked = {**plan.asked, "norm": plan.norm, "seed": plan.seed, "amp": settings.amp}
-        asked |= {"targeted": False, "keep": None}
-        record = PerSampleFile(Path(plan.per_sample), {"sha256": file.sha256, "attacks": names, "request": asked})
-        if len(record):
-            console.say(f"{plan.per_sample}: {len(record):,} outcomes are there already")
-        options = {"known": record.known, "sink": record.append}
-    plans = plan.plans(attacks)
-    return [evaluate_ensemble(model, images, planned, settings, advance, **options)[0] for planned in plans]
-
-
-def _print(reports: list[dict], as_json: bool) -> None:
+def _print(reports: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        output.print_json(reports[0] if len(reports) == 1 else {"schema": 1, "command": "eval", "models": reports})
+        output.print_json(reports[0] if len(reports) == 1 else together(reports))
         return
     if len(reports) > 1:
         compare(reports)

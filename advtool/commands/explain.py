@@ -16,7 +16,6 @@ from advtool.data.arrays import Images, load
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.errors import UsageError
-from advtool.explain import drawing
 from advtool.explain.attribution_shards import attribution_samples
 from advtool.explain.methods import Method, chosen, taken
 from advtool.explain.results import Result, Row
@@ -25,6 +24,7 @@ from advtool.explain.sample_pictures import samples
 from advtool.explain.settings import Explanation
 from advtool.io.atomic import is_special
 from advtool.io.checkpoints import CheckpointFile
+from advtool.io.figures import figure_format, suffix
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
 
@@ -123,7 +123,7 @@ def _check_data(options: Explain, methods: Sequence[Method]) -> None:
     if len(options.data) > 1 and "ckpt" in taken(methods):
         raise UsageError("several are for --method samples", "data")
     if options.data.count("-") > 1:
-        raise UsageError("--data -: stdin can be read once")
+        raise UsageError("stdin can be read once", "data", "-")
 
 
 def _explanation(options: Explain, shape: tuple[int, int, int]) -> Explanation:
@@ -174,18 +174,16 @@ def _places(options: Explain, source: Source, file_format: str) -> Places:
     ]
     if len(taken) > 1:
         raise UsageError(f"stdout can carry only one of {' and '.join(taken)}; name a file for the other")
-    target = shard_destination(ShardOutput(out=shards, force=options.force), source) if shards else None
+    wanted = ShardOutput(out=shards, force=options.force)
+    target = shard_destination(wanted, source, parameter="shards") if shards else None
     return Places(picture, file_format, target, options.json or not taken)
 
 
 def _picture_format(out: str | None, method: Method) -> str:
-    formats = (*drawing.FORMATS, *(["gif"] if method.animated else []))
-    suffix = Path(out or "").suffix.lstrip(".").lower()
-    if suffix in formats:
-        return suffix
-    if out is None or out == "-" or is_special(out):
+    """As its name says, with a suffix in any case; PNG where it has none: for a pipe, or a file that is made up."""
+    if out is None or out == "-" or (is_special(out) and not suffix(out)):
         return "png"
-    raise UsageError(f"-o {out}: must end in .{', .'.join(formats)}")
+    return figure_format(out, "out", ("gif",) if method.animated else ())
 
 
 def _source(options: Explain, data: str | None, methods: Sequence[Method]) -> Source:

@@ -13,12 +13,12 @@ from advtool.commands.checkpoints import check_size, open_checkpoint
 from advtool.commands.shard_output import shard_destination
 from advtool.data import classes as class_counts
 from advtool.data.arrays import SampleChecker
-from advtool.data.sources import Source
-from advtool.datasets import groupings, rules
 from advtool.datasets.predicted import predicted_samples
 from advtool.datasets.relabelled import RelabelTally, relabel
-from advtool.errors import AdvtoolError, UsageError
-from advtool.io.head import Head
+from advtool.datasets.rules import RULES
+from advtool.errors import AdvtoolError
+from advtool.groups import BATCH_SIZE
+from advtool.io.head import LabelledHead
 from advtool.io.samples import Sample, ShardWarning
 from advtool.models.checkpoint import restore
 
@@ -33,11 +33,6 @@ class Relabelled(NamedTuple):
 
 def run(options: Relabel) -> None:
     """Relabel a stream."""
-    asked = [
-        name for name in ("shift", "random", "map", "keep", "predict") if getattr(options, name) not in (None, False)
-    ]
-    if len(asked) != 1:
-        raise UsageError("give one of --shift K, --random, --map NAME, --keep CLASS,… and --predict FILE")
     # Members of other kinds are passed on, not passed over.
     warnings.simplefilter("ignore", ShardWarning)
     source = options.open()
@@ -45,7 +40,10 @@ def run(options: Relabel) -> None:
     reader = source.open()
     head = class_counts.declared(reader.head, source, options.limit, options.classes)
     samples, tally = itertools.islice(iter(reader), options.limit), RelabelTally()
-    relabelled = (_predicted if options.predict else _ruled)(options, head, samples, source, tally)
+    if options.predict is None:
+        relabelled = _ruled(options, head, samples, tally)
+    else:
+        relabelled = _predicted(options, head, samples, source.name, tally)
     record = {"command": "relabel", "classes": list(head.classes), **relabelled.record}
     if options.dry_run:
         made = {"source": source.name, "output": target.name, "new_classes": list(relabelled.classes)}
@@ -64,33 +62,26 @@ def run(options: Relabel) -> None:
     console.say(f"wrote {tally.describe()} to {target.name}")
 
 
-def _ruled(options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: RelabelTally) -> Relabelled:
+def _ruled(options: Relabel, head: LabelledHead, samples: Iterable[Sample], tally: RelabelTally) -> Relabelled:
     """By a rule over the labels."""
-    rule = _rule(options, head)
+    (name,) = (name for name in RULES if getattr(options, name) not in (None, False))
+    way = RULES[name]
+    more = {taken: getattr(options, taken) for taken in way.takes}
+    rule = way.rule(getattr(options, name), head.classes, **more)
     return Relabelled(rule.classes, rule.describe(), relabel(samples, head.num_classes, rule, tally))
 
 
-def _rule(options: Relabel, head: Head) -> rules.Rule:
-    if options.shift is not None:
-        return rules.Shift(head.classes, options.shift)
-    if options.random:
-        if options.exclude_true and head.num_classes == 1:
-            raise UsageError("there is only one class", "exclude_true")
-        return rules.Random(head.classes, options.seed, options.exclude_true)
-    return groupings.load(options.map, head.classes) if options.map else groupings.keep(options.keep, head.classes)
-
-
 def _predicted(
-    options: Relabel, head: Head, samples: Iterable[Sample], source: Source, tally: RelabelTally
+    options: Relabel, head: LabelledHead, samples: Iterable[Sample], name: str, tally: RelabelTally
 ) -> Relabelled:
     """As a checkpoint predicts."""
     device, reason = devices.choose(options.device)
-    file, _ = open_checkpoint(options.predict, source.name, options)
+    file, _ = open_checkpoint(options.predict, name, options)
     model = restore(file).to(device)
     shape = head.shape or model.spec.shape
-    check_size(model, shape, source.name, file)
+    check_size(model, shape, name, file)
     console.detail(f"device: {reason}")
-    settings = devices.Settings(device, options.batch_size or 512)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
     check = SampleChecker(replace(head, shape=shape))
     record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
     return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))

@@ -18,7 +18,7 @@ def show(report: dict, to_stderr: bool = False) -> None:
 
 
 def compare(reports: list[dict]) -> None:
-    """Reports on several checkpoints as one table: a row a threat, a column a checkpoint."""
+    """Reports on several checkpoints as one table: a row per threat, a column per checkpoint."""
     paths = [report["checkpoint"]["path"] for report in reports]
     short = [Path(path).name.removesuffix(".safetensors") for path in paths]
     names = short if len({*short}) == len(short) else paths

@@ -24,8 +24,8 @@ class Reporter:
         self._advance = self._stack.enter_context(console.training_bar(self._total))
         return self
 
-    def __exit__(self, *exception) -> None:
-        self._stack.__exit__(*exception)
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
 
     def batch(self, epoch: int, tally: Tally) -> None:
         count = tally.n - self._in_epoch if tally.n > self._in_epoch else tally.n

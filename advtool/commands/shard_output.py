@@ -1,8 +1,9 @@
-"""Where commands that make shards write them, and how they are recorded."""
+"""Where commands that make shards write them: one tar, or a directory of shards."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from advtool import distributed
 from advtool.cli import console, output
@@ -18,45 +19,74 @@ from advtool.io.shards import shard_paths, write_file, write_stream
 SHARD_SIZE = 10_000
 
 
-@dataclass(frozen=True)
-class ShardDestination:
-    """One tar at `file`, a stream if that is stdout, or shards in `directory`."""
-
-    file: output.Destination | None
-    directory: ShardDirectory | None
+class ShardDestination(Protocol):
+    """Where shards go, checked before any work is done."""
 
     @property
     def name(self) -> str:
-        return f"{self.directory.path}/{self.directory.name}-*.tar" if self.directory else self.file.name
+        """What to call it in messages and reports."""
 
     def todo(self, head: Head, samples: Iterable[Sample]) -> Iterable[Sample]:
-        """Of the samples that go one to one into the output, those that are left to make here.
+        """Of the samples that go one to one into the output, those that are left to make here."""
 
-        All but those of the shards that an interrupted run finished, and of those that other processes make.
-        """
-        if not self.directory:
-            return samples
+    def write(self, head: Head, samples: Iterable[Sample]) -> int:
+        """Write everything; returns the number of samples."""
+
+
+@dataclass(frozen=True)
+class OneTar:
+    """A file, or a stream if that is stdout."""
+
+    place: output.Destination
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    def todo(self, head: Head, samples: Iterable[Sample]) -> Iterable[Sample]:
+        """All of them."""
+        return samples
+
+    def write(self, head: Head, samples: Iterable[Sample]) -> int:
+        if self.place.path:
+            return write_file(self.place.path, head, samples)
+        return write_stream(StandardOutput(), head, samples)
+
+
+@dataclass(frozen=True)
+class ManyShards:
+    """Shards in a directory, made by one process or several."""
+
+    directory: ShardDirectory
+
+    @property
+    def name(self) -> str:
+        return f"{self.directory.path}/{self.directory.name}-*.tar"
+
+    def todo(self, head: Head, samples: Iterable[Sample]) -> Iterable[Sample]:
+        """All but those of the shards that an interrupted run finished, and of those that other processes make."""
         self.directory.check(head)
         if parts := self.directory.parts():
             console.say(f"{len(parts):,} shards in {self.directory.path} are finished already")
         return self.directory.todo(samples)
 
     def write(self, head: Head, samples: Iterable[Sample]) -> int:
-        """Write everything; returns the number of samples."""
-        if self.directory:
-            try:
-                return self.directory.write(head, samples)
-            except BaseException:
-                if self.directory.resumable and (parts := self.directory.parts()):
-                    console.say(f"{len(parts):,} finished shards are kept; --resume goes on from them")
-                raise
-        if self.file.path:
-            return write_file(self.file.path, head, samples)
-        return write_stream(StandardOutput(), head, samples)
+        try:
+            return self.directory.write(head, samples)
+        except BaseException:
+            if self.directory.resumable and (parts := self.directory.parts()):
+                console.say(f"{len(parts):,} finished shards are kept; --resume goes on from them")
+            raise
 
 
 def shard_destination(
-    options: ShardOutput, source: Source, suffix: str = "", *, resumable: bool = False, resume: bool = False
+    options: ShardOutput,
+    source: Source,
+    suffix: str = "",
+    *,
+    resumable: bool = False,
+    resume: bool = False,
+    parameter: str = "out",
 ) -> ShardDestination:
     """Find where -o points: a directory if it ends in a slash, is one, or --shard-size is given; else one tar.
 
@@ -65,6 +95,7 @@ def shard_destination(
     suffix : of the file name that is made up at a terminal
     resumable : whether finished shards in a directory are kept when the command fails
     resume : whether to go on from them
+    parameter : the one that `options.out` is the value of
 
     Raises
     ------
@@ -83,31 +114,31 @@ def shard_destination(
             raise UsageError("several processes write shards into a directory: -o DIR/")
         stem = Path(source.name.rstrip("/")).name.split(".")[0] or "data"
         stem = "-".join([stem, *([source.split] if source.split else []), *([suffix] if suffix else [])])
-        return ShardDestination(output.destination(out, stem, ".tar", options.force), None)
+        return OneTar(output.destination(out, stem, ".tar", options.force, parameter=parameter))
     if several and not source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    return ShardDestination(None, _directory(Path(out), source, options.force, options.shard_size, resumable, resume))
-
-
-def _directory(
-    path: Path, source: Source, force: bool, shard_size: int | None, resumable: bool, resume: bool
-) -> ShardDirectory:
     here = distributed.processes()
     place = (here.rank, here.world, distributed.barrier)
-    directory = ShardDirectory(path, source.split or "data", shard_size or SHARD_SIZE, resumable, *place)
+    size = options.shard_size or SHARD_SIZE
+    directory = ShardDirectory(Path(out), source.split or "data", size, resumable, *place)
+    _check(directory, options.force, resume, parameter)
+    return ManyShards(directory)
+
+
+def _check(directory: ShardDirectory, force: bool, resume: bool, parameter: str) -> None:
+    """Refuse a directory that cannot be written to, or that holds shards that nobody said what to do with."""
+    path = directory.path
     if not path.is_dir():
-        output.check_directory(path.parent)
+        output.check_directory(path.parent, parameter)
         if path.exists():
-            raise UsageError(f"-o {path}: is not a directory")
-        return directory
-    output.check_directory(path)
+            raise UsageError("is not a directory", parameter, path)
+        return
+    output.check_directory(path, parameter)
     parts, whole = directory.parts(), shard_paths(path, directory.name)
     if parts and force:
         directory.discard()
     elif parts and not resume:
-        raise UsageError(
-            f"-o {path}: has {len(parts)} shards of an unfinished run; --resume goes on from them, -f starts anew"
-        )
+        unfinished = f"has {len(parts)} shards of an unfinished run; --resume goes on from them, -f starts anew"
+        raise UsageError(unfinished, parameter, path)
     if whole and not force and not (resume and parts):
-        raise UsageError(f"-o {path}: has {directory.name} shards already; -f overwrites them")
-    return directory
+        raise UsageError(f"has {directory.name} shards already; -f overwrites them", parameter, path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from advtool.cli import console, output
 from advtool.distributed import processes
@@ -15,11 +16,11 @@ def destinations(out: str | None, seeds: Sequence[int], force: bool, resume: boo
     """Where each seed's checkpoint goes: ``NAME-SEED.safetensors`` for ``-o NAME.safetensors``; None without -o."""
     if out is None:
         if resume:
-            raise UsageError("--resume needs -o FILE, beside which the states of the runs lie")
+            raise UsageError("needs -o FILE, beside which the states of the runs lie", "resume")
         return [None] * len(seeds)
     path = Path(out)
     if out == "-" or is_special(path):
-        raise UsageError(f"-o {out}: --trials writes a file a trial; name one")
+        raise UsageError("--trials writes a file per trial; name one", "out", out)
     names = [str(path.with_name(f"{path.stem}-{seed}{path.suffix}")) for seed in seeds]
     return [output.destination(name, "", "", force, may_replace=resume) for name in names]
 
@@ -59,7 +60,8 @@ def _summary(trials: Sequence[dict]) -> dict:
     """Mean and standard deviation of what all trials measured, in the places where a single run has the figure."""
     fields = ("loss", "clean_accuracy", "adversarial_accuracy")
     last = [trial["training"] for trial in trials]
-    found = {"training": {name: _over(last, name) for name in fields if all(name in record for record in last)}}
+    measured = {name: _over(last, name) for name in fields if all(name in record for record in last)}
+    found: dict[str, Any] = {"training": measured}
     if all("clean" in trial for trial in trials):
         clean = [trial["clean"] for trial in trials]
         found["clean"] = {"accuracy": _over(clean, "accuracy"), "n": clean[0]["n"]}

@@ -4,7 +4,7 @@ from itertools import islice
 
 from advtool.data.sources import Source
 from advtool.errors import UsageError
-from advtool.io.head import Head
+from advtool.io.head import Head, LabelledHead
 
 
 def counted(head: Head, source: Source, limit: int | None = None) -> Head:
@@ -15,7 +15,7 @@ def counted(head: Head, source: Source, limit: int | None = None) -> Head:
         return head.with_classes(max(sample.label for sample in islice(iter(reader), limit)))
 
 
-def declared(head: Head, source: Source, limit: int | None = None, asked: int | None = None) -> Head:
+def declared(head: Head, source: Source, limit: int | None = None, asked: int | None = None) -> LabelledHead:
     """The head with number and names of the classes: as the source says, as asked, or as counted.
 
     Raises

@@ -49,7 +49,7 @@ class TorchvisionFiles:
                 raise AdvtoolError(f"{name}: cannot read {path}: {reason}") from None
             raise AdvtoolError(
                 f"{name} is not on disk: expected {path}"
-                f" (set the data root or ADVTOOL_DATA; advtool data {name} --info --download fetches it)"
+                f" (set the data root or ADVTOOL_DATA; `advtool data {name} --info --download` fetches it)"
             ) from None
         classes = getattr(dataset, "classes", None)
         return (

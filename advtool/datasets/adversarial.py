@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed
-from advtool.attacks.ball import Ball, per_example
 from advtool.attacks.guard import predictions_of, untouched
+from advtool.ball import Ball, per_example
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
 from advtool.datasets.batches import sample_batches

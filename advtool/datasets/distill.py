@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from advtool.attacks.ball import L2
+from advtool.ball import L2
 from advtool.datasets.representation import relative_distance
 from advtool.errors import AdvtoolError
 

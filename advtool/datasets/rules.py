@@ -1,19 +1,11 @@
 """Rules that give a sample another label: from its label and its key alone, whatever order or shard it comes in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from advtool.errors import UsageError
 from advtool.seeds import derive
-
-RULES: Mapping[str, frozenset[str]] = {
-    "shift": frozenset(),
-    "random": frozenset({"exclude_true", "seed"}),
-    "map": frozenset(),
-    "keep": frozenset(),
-    "predict": frozenset({"arch", "normalize", "batch_size", "device"}),
-}
-"""The ways to new labels → the options that each takes, of those that not all take."""
 
 
 class Rule(Protocol):
@@ -89,3 +81,50 @@ class Grouping:
             sorted(old for old, new in self.new_label.items() if new == index) for index in range(len(self.classes))
         ]
         return {"rule": self.name, "groups": groups}
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to new labels.
+
+    Attributes
+    ----------
+    takes : the options that it uses, of those that not all ways use
+    rule : makes the rule, of what was asked, the class names, and the options that it takes by name; None where the
+        labels are a model's
+    """
+
+    takes: frozenset[str] = frozenset()
+    rule: Callable[..., Rule] | None = None
+
+
+def _shift(by: int, classes: tuple[str, ...]) -> Rule:
+    return Shift(classes, by)
+
+
+def _random(asked: bool, classes: tuple[str, ...], seed: int, exclude_true: bool) -> Rule:
+    if exclude_true and len(classes) == 1:
+        raise UsageError("there is only one class", "exclude_true")
+    return Random(classes, seed, exclude_true)
+
+
+def _map(name: str, classes: tuple[str, ...]) -> Rule:
+    from advtool.datasets.groupings import load
+
+    return load(name, classes)
+
+
+def _keep(listed: str, classes: tuple[str, ...]) -> Rule:
+    from advtool.datasets.groupings import keep
+
+    return keep(listed, classes)
+
+
+RULES: Mapping[str, Way] = {
+    "shift": Way(rule=_shift),
+    "random": Way(frozenset({"exclude_true", "seed"}), _random),
+    "map": Way(rule=_map),
+    "keep": Way(rule=_keep),
+    "predict": Way(frozenset({"arch", "normalize", "batch_size", "device"})),
+}
+"""The ways to new labels, by the names of their options."""

@@ -4,16 +4,17 @@ After Athalye et al. 2018 (https://arxiv.org/abs/1802.00420) and Carlini et al. 
 (https://arxiv.org/abs/1902.06705). Each check is a function that returns a sentence, or None.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from advtool import keyed, registry
-from advtool.attacks.ball import Ball
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import logits_of, predictions_of, untouched
 from advtool.attacks.losses import cross_entropy
+from advtool.ball import Ball
 from advtool.data.arrays import Images
 from advtool.data.batches import in_order
 from advtool.data.subset import subset
@@ -25,10 +26,13 @@ IMAGES = 100
 VANISHING = 0.05
 TOLERANCE = 0.02
 
+Found = dict[str, str | None]
+"""Names of checks, and what they found."""
+
 
 def red_flags(
-    model: nn.Module, images: Images, report: dict, attacks: Sequence[Attack], settings: Settings
-) -> list[dict]:
+    model: nn.Module, images: Images, report: Mapping[str, Any], attacks: Sequence[Attack], settings: Settings
+) -> list[dict[str, str]]:
     """Run every check that applies, on up to 100 images drawn by key.
 
     Parameters
@@ -42,19 +46,21 @@ def red_flags(
     """
     training = [module for module in model.modules() if module.training]
     part = subset(images, IMAGES, settings.seed)
-    x, y, ids = next(in_order(part, len(part), settings.device))
-    found = {"chance": _chance(report["clean"], images.head.num_classes), "training-mode": _training_mode(training)}
-    with untouched(model):
+    found: Found = {"chance": _chance(report["clean"], images.head.num_classes or 1)}
+    found["training-mode"] = _training_mode(training)
+    with torch.inference_mode(False), torch.enable_grad(), untouched(model):
+        x, y, ids = next(in_order(part, len(part), settings.device))
         found |= _about_outputs(model, x)
-        if "random-outputs" not in found or found["random-outputs"] is None:
+        if found["random-outputs"] is None:
             found["batch-dependent"] = _batch_dependent(model, x)
         if report["adversarial"]:
             found |= _about_gradients(model, x, y)
-            found |= dict(_about_attacks(model, x, y, ids, report["adversarial"], attacks, settings))
+            found["black-box"] = _black_box_wins(report["adversarial"], attacks)
+            found |= _about_attacks(_Trial(model, x, y, ids, settings.seed), report["adversarial"])
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail]
 
 
-def _chance(clean: dict, classes: int) -> str | None:
+def _chance(clean: Mapping[str, Any], classes: int) -> str | None:
     low, _ = wilson(clean["correct"], clean["n"])
     if low > 1 / classes or classes == 1:
         return None
@@ -67,20 +73,22 @@ def _training_mode(modules: list[nn.Module]) -> str | None:
 
 
 @torch.no_grad()
-def _about_outputs(model: nn.Module, x: Tensor) -> dict[str, str | None]:
+def _about_outputs(model: nn.Module, x: Tensor) -> Found:
+    found: Found = {"random-outputs": None, "probabilities": None}
     first, second = logits_of(model, x), logits_of(model, x)
     scale = first.abs().amax().clamp_min(1e-12)
     difference = float((first - second).abs().amax() / scale)
+    if difference > 1e-5:
+        found["random-outputs"] = (
+            f"two identical calls differ by {difference:.2g} of the largest output; average over the randomness (EOT)"
+            " before attacking"
+        )
     sums = (first.sum(1) - 1).abs().amax()
-    return {
-        "random-outputs": f"two identical calls differ by {difference:.2g} of the largest output; average over the"
-        " randomness (EOT) before attacking"
-        if difference > 1e-5
-        else None,
-        "probabilities": "outputs are probabilities, not logits: the loss applies softmax again, and gradients vanish"
-        if first.shape[1] > 1 and first.min() >= 0 and first.max() <= 1 and sums < 1e-3
-        else None,
-    }
+    if first.shape[1] > 1 and first.min() >= 0 and first.max() <= 1 and sums < 1e-3:
+        found["probabilities"] = (
+            "outputs are probabilities, not logits: the loss applies softmax again, and gradients vanish"
+        )
+    return found
 
 
 @torch.no_grad()
@@ -93,78 +101,80 @@ def _batch_dependent(model: nn.Module, x: Tensor) -> str | None:
     return f"an image's outputs change by {difference:.2g} with the batch it is in: BatchNorm uses batch statistics"
 
 
-def _about_gradients(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, str | None]:
+def _about_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Found:
+    found: Found = {"nan-gradients": None, "zero-gradients": None}
     x = x.clone().requires_grad_(True)
     loss = cross_entropy(logits_of(model, x), y)
-    gradient = torch.zeros_like(x)
-    if loss.requires_grad:
-        gradient = torch.autograd.grad(loss.sum(), x, allow_unused=True)[0]
-        gradient = torch.zeros_like(x) if gradient is None else gradient
-    flat = gradient.flatten(1)
+    gradient = torch.autograd.grad(loss.sum(), x, allow_unused=True)[0] if loss.requires_grad else None
+    flat = (torch.zeros_like(x) if gradient is None else gradient).flatten(1)
     bad, zero = float((~flat.isfinite()).any(1).float().mean()), float((flat == 0).all(1).float().mean())
-    return {
-        "nan-gradients": f"the loss gradient of {100 * bad:.0f}% of the images is not finite" if bad else None,
-        "zero-gradients": f"the loss gradient of {100 * zero:.0f}% of the images is exactly zero, so gradient attacks"
-        " cannot move: saturated logits or a step function"
-        if zero > VANISHING
-        else None,
-    }
+    if bad:
+        found["nan-gradients"] = f"the loss gradient of {100 * bad:.0f}% of the images is not finite"
+    if zero > VANISHING:
+        found["zero-gradients"] = (
+            f"the loss gradient of {100 * zero:.0f}% of the images is exactly zero, so gradient attacks cannot move:"
+            " saturated logits or a step function"
+        )
+    return found
 
 
-def _about_attacks(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    ids: Tensor,
-    entries: Sequence[dict],
-    attacks: Sequence[Attack],
-    settings: Settings,
-) -> Iterator[tuple[str, str | None]]:
-    yield "black-box", _black_box_wins(entries, attacks)
+@dataclass(frozen=True)
+class _Trial:
+    """A model and images, to try attacks on."""
+
+    model: nn.Module
+    x: Tensor
+    y: Tensor
+    ids: Tensor
+    seed: int
+
+    def standing(self, attack: str, ball: Ball, **asked: Any) -> float:
+        """The share of the images that an attack leaves standing."""
+        planned = registry.get(attack).plan(ball, asked)
+        adversarial = planned(self.model, self.x, self.y, ids=self.ids, seed=keyed.derive(self.seed, "flags"))
+        return float((predictions_of(self.model, adversarial) == self.y).float().mean())
+
+
+def _about_attacks(trial: _Trial, entries: Sequence[Mapping[str, Any]]) -> Found:
+    """What other settings of PGD, and a single step, tell of the largest radius that was evaluated."""
     hardest = max(entries, key=lambda entry: entry["eps"])
     ball = registry.ball(hardest["adv"], hardest["eps"])
     if ball.eps == 0:
-        return
-    seed = keyed.derive(settings.seed, "flags")
-
-    def standing(attack: str, ball: Ball = ball, **asked: Any) -> float:
-        planned = registry.get(attack).plan(ball, asked)
-        return _accuracy(model, planned(model, x, y, ids=ids, seed=seed), y)
-
-    usual = standing("pgd")
-    single = standing("fgsm")
-    longer = standing("pgd", steps=200)
-    restarted = standing("pgd", random_start=True, restarts=3)
-    unbounded = standing("pgd", ball.with_eps(ball.diameter(tuple(x.shape[1:]))))
-    yield (
-        "single-step",
-        (
-            f"one step leaves {100 * single:.0f}% standing, 50 steps {100 * usual:.0f}%: iterating should not hurt"
-            if single < usual - TOLERANCE
-            else None
-        ),
-    )
+        return {}
+    usual = trial.standing("pgd", ball)
+    found: Found = {"single-step": _single_step_wins(trial, ball, usual)}
     if hardest["attack"] == "pgd":
-        yield (
-            "no-plateau",
-            (
-                f"50 steps leave {100 * usual:.0f}% standing, 200 steps {100 * longer:.0f}%, 3 restarts"
-                f" {100 * restarted:.0f}%: the attack has not converged"
-                if min(longer, restarted) < usual - TOLERANCE
-                else None
-            ),
-        )
-    yield (
-        "unbounded",
-        (
-            f"{100 * unbounded:.0f}% still stand when any image may become any other: the attack does not see the model"
-            if unbounded > VANISHING
-            else None
-        ),
+        found["no-plateau"] = _no_plateau(trial, ball, usual)
+    found["unbounded"] = _unbounded_fails(trial, ball)
+    return found
+
+
+def _single_step_wins(trial: _Trial, ball: Ball, usual: float) -> str | None:
+    single = trial.standing("fgsm", ball)
+    if single >= usual - TOLERANCE:
+        return None
+    return f"one step leaves {100 * single:.0f}% standing, 50 steps {100 * usual:.0f}%: iterating should not hurt"
+
+
+def _no_plateau(trial: _Trial, ball: Ball, usual: float) -> str | None:
+    longer = trial.standing("pgd", ball, steps=200)
+    restarted = trial.standing("pgd", ball, random_start=True, restarts=3)
+    if min(longer, restarted) >= usual - TOLERANCE:
+        return None
+    return (
+        f"50 steps leave {100 * usual:.0f}% standing, 200 steps {100 * longer:.0f}%, 3 restarts"
+        f" {100 * restarted:.0f}%: the attack has not converged"
     )
 
 
-def _black_box_wins(entries: Sequence[dict], attacks: Sequence[Attack]) -> str | None:
+def _unbounded_fails(trial: _Trial, ball: Ball) -> str | None:
+    left = trial.standing("pgd", ball.with_eps(ball.diameter(tuple(trial.x.shape[1:]))))
+    if left <= VANISHING:
+        return None
+    return f"{100 * left:.0f}% still stand when any image may become any other: the attack does not see the model"
+
+
+def _black_box_wins(entries: Sequence[Mapping[str, Any]], attacks: Sequence[Attack]) -> str | None:
     blind = {attack.name for attack in attacks if not attack.gradients}
     for entry in entries:
         rows = entry.get("breakdown", [])
@@ -176,8 +186,3 @@ def _black_box_wins(entries: Sequence[dict], attacks: Sequence[Attack]) -> str |
                     f" {' and '.join(seeing)} left standing at eps {entry['eps']:.4g}: gradients are masked"
                 )
     return None
-
-
-@torch.no_grad()
-def _accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    return float((logits_of(model, x).argmax(1) == y).float().mean())

@@ -1,52 +1,176 @@
 """What became of each sample, as JSON lines that an interrupted run goes on from."""
 
 import json
-from collections.abc import Iterable
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from torch import Tensor
+
+from advtool.data.arrays import Images
+from advtool.device import Settings
 from advtool.errors import AdvtoolError
-from advtool.evaluation.cascade import Outcome
-from advtool.io.atomic import writing
+from advtool.evaluation.cascade import CLEAN, STANDS, Fates
+from advtool.evaluation.plan import Evaluation
+from advtool.io.atomic import is_special, sync_directory, writing
+from advtool.registry import Planned
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SampleOutcome:
+    """What became of one image under one radius.
+
+    Attributes
+    ----------
+    prediction : class predicted for the clean image
+    broken_by : name of the first attack that changed a right prediction; ``clean`` if it was wrong from the
+        start; None if the image stands
+    distance : norm of the perturbation that broke it, 0 for ``clean``
+    """
+
+    key: str
+    label: int
+    eps: float
+    prediction: int
+    broken_by: str | None
+    distance: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 class PerSampleFile:
-    """A file of JSON lines: first what run this is, then an `Outcome` a line.
+    """A file of JSON lines: first what run this is, then a `SampleOutcome` in each. It only ever grows.
 
-    A last line that was cut short is dropped and its sample is done again.
+    Of a last line that was cut short the beginning is removed, and its sample is done again.
 
     Parameters
     ----------
-    run : what identifies the run; a file of another run is refused
+    runs : what identifies the run, as the file begins; further ones as earlier versions began it
     """
 
-    def __init__(self, path: Path, run: dict):
-        self._path, self._known = path, {}
-        start = json.dumps({"schema": 1, "run": run}, sort_keys=True)
-        lines = path.read_bytes().split(b"\n") if path.is_file() else []
-        if len(lines) > 1 and lines[0] != start.encode():
-            raise AdvtoolError(f"{path}: holds the samples of another run; remove it or name another file")
-        whole = lines[1:-1] if len(lines) > 1 else []
-        for number, line in enumerate(whole, 2):
-            self._remember(line, number)
-        with writing(path), open(path, "wb") as file:
-            file.write(b"\n".join([start.encode(), *whole]) + b"\n")
+    def __init__(self, path: str | Path, runs: Sequence[Mapping[str, Any]]):
+        self._path = Path(path)
+        self._known: dict[tuple[str, float], SampleOutcome] = {}
+        starts = [json.dumps({"schema": SCHEMA, "run": run}, sort_keys=True).encode() + b"\n" for run in runs]
+        self._special = is_special(path)
+        with writing(path):
+            begun = not self._special and self._read(starts)
+        if not begun:
+            self._write(starts[0])
+            sync_directory(self._path.parent)
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def known(self, key: str, eps: float) -> Outcome | None:
+    def known(self, key: str, eps: float) -> SampleOutcome | None:
         """The outcome of a sample that is in the file already."""
         return self._known.get((key, eps))
 
-    def append(self, outcomes: Iterable[Outcome]) -> None:
+    def append(self, outcomes: Iterable[SampleOutcome]) -> None:
         """Add outcomes, on disk before this returns."""
-        text = "".join(json.dumps(outcome.to_json()) + "\n" for outcome in outcomes)
-        with writing(self._path), open(self._path, "a") as file:
-            file.write(text)
+        self._write("".join(json.dumps(outcome.to_json()) + "\n" for outcome in outcomes).encode())
+
+    def _write(self, lines: bytes) -> None:
+        with writing(self._path), open(self._path, "ab") as file:
+            file.write(lines)
+            file.flush()
+            if not self._special:
+                os.fsync(file.fileno())
+
+    def _read(self, starts: Sequence[bytes]) -> bool:
+        """Take note of the outcomes that are there, and cut off an incomplete last line: whether there is a start."""
+        if not self._path.exists():
+            return False
+        end = 0
+        with open(self._path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                if number == 1 and line not in starts:
+                    raise self._of_another_run()
+                if number > 1:
+                    self._remember(line, number)
+                end += len(line)
+            else:
+                line = b""
+        if end == 0 and line and not any(start.startswith(line) for start in starts):
+            raise self._of_another_run()
+        if line:
+            os.truncate(self._path, end)
+        return end > 0
 
     def _remember(self, line: bytes, number: int) -> None:
         try:
-            outcome = Outcome(**json.loads(line))
+            outcome = SampleOutcome(**json.loads(line))
         except (ValueError, TypeError):
             raise AdvtoolError(f"{self._path}: line {number} is not the outcome of a sample") from None
         self._known[outcome.key, outcome.eps] = outcome
+
+    def _of_another_run(self) -> AdvtoolError:
+        return AdvtoolError(f"{self._path}: holds the samples of another run; remove it or name another file")
+
+
+class SampleRecord:
+    """A `PerSampleFile` as a cascade uses it."""
+
+    def __init__(self, file: PerSampleFile, images: Images, predictions: Tensor):
+        self._file, self._images, self._predictions = file, images, predictions
+
+    def recall(self, places: Tensor, attacks: Sequence[Planned], into: Fates) -> Tensor:
+        """Fill in what is known of the images at these places: the places of the others."""
+        numbers = {None: STANDS, "clean": CLEAN} | {attack.name: n for n, attack in enumerate(attacks, 1)}
+        fresh = []
+        for place in places.tolist():
+            outcome = self._file.known(self._images.keys[place], attacks[0].ball.eps)
+            if outcome is None:
+                fresh.append(place)
+                continue
+            if outcome.broken_by not in numbers or outcome.label != int(self._images.labels[place]):
+                raise AdvtoolError(f"{outcome.key}: the record of samples is of other images or attacks")
+            into.broken_by[place] = numbers[outcome.broken_by]
+            into.distance[place] = math.nan if outcome.distance is None else outcome.distance
+        return places.new_tensor(fresh)
+
+    def keep(self, places: Tensor, attacks: Sequence[Planned], fates: Fates) -> None:
+        """The images at these places are settled; on disk before this returns."""
+        names = {STANDS: None, CLEAN: "clean"} | {n: attack.name for n, attack in enumerate(attacks, 1)}
+        columns = (places, self._predictions[places], fates.broken_by[places], fates.distance[places])
+        self._file.append(
+            SampleOutcome(
+                key=self._images.keys[place],
+                label=int(self._images.labels[place]),
+                eps=attacks[0].ball.eps,
+                prediction=prediction,
+                broken_by=names[broken_by],
+                distance=None if broken_by == STANDS else distance,
+            )
+            for place, prediction, broken_by, distance in zip(*(column.tolist() for column in columns), strict=True)
+        )
+
+
+def runs_of(plan: Evaluation, sha256: str, settings: Settings) -> list[dict[str, Any]]:
+    """What identifies a run: the model, and every option of the attacks; then the same as version 0.1.0 said it.
+
+    A file holds any number of radii, so that an option that grows with the radius is given for radius 1.
+    """
+    first = plan.stages[0].attacks
+    attacks = [_options(attack, plan.asked or {}) for attack in first]
+    run = {"sha256": sha256, "attacks": attacks, "norm": first[0].ball.name, "seed": settings.seed, "amp": settings.amp}
+    asked = dict(plan.asked or {})
+    asked |= {"norm": first[0].ball.name, "restarts": 1 if asked.get("restarts") is None else asked["restarts"]}
+    request = {**asked, "targeted": False, "keep": None, "seed": settings.seed, "amp": settings.amp}
+    return [run, {"sha256": sha256, "attacks": [attack.name for attack in first], "request": request}]
+
+
+def _options(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an attack, those that grow with the radius as ``{"per_eps": …}``."""
+    own = {name: value for name, value in asked.items() if name in planned.attack.takes}
+    one, two = (planned.attack.plan(planned.ball.with_eps(eps), own).options for eps in (1, 2))
+    options = {name: value if value == two[name] else {"per_eps": value} for name, value in one.items()}
+    return {"attack": planned.name, **options}

@@ -1,22 +1,24 @@
 """Curves of accuracy as pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from advtool.errors import UsageError
-from advtool.io.atomic import whole_file
+from advtool.io.figures import figure_format, write_figure
 
-FORMATS = ("png", "pdf", "svg")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_Series = tuple[str, list[float], Sequence[Mapping[str, Any]]]
+"""A name, what is on the x axis, and the entries there."""
 
 
-def check_path(path: str) -> Path:
+def check_path(path: str) -> None:
     """Refuse a file name that no figure can be written to."""
-    if Path(path).suffix.lstrip(".") not in FORMATS:
-        raise UsageError(f"--plot {path}: must end in .{', .'.join(FORMATS)}")
-    return Path(path)
+    figure_format(path)
 
 
-def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
+def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     """Draw robust accuracy with its 95% interval, against steps if those vary, else against eps.
 
     Parameters
@@ -51,15 +53,15 @@ def plot_accuracy(path: Path, reports: Sequence[dict]) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
-    _write(figure, path)
+    write_figure(figure, path)
 
 
-def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
+def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -> None:
     """Draw accuracy against epochs, as in Ilyas et al. 2019, Figure 10: on named sets, and on the training images.
 
     Parameters
     ----------
-    history : a record an epoch, as a checkpoint holds it
+    history : a record per epoch, as a checkpoint holds it
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -82,10 +84,10 @@ def plot_history(path: Path, title: str, history: Sequence[dict]) -> None:
     axes.grid(alpha=0.3)
     if history:
         axes.legend()
-    _write(figure, path)
+    write_figure(figure, path)
 
 
-def _curve(axes, points: Sequence[tuple[int, float]], **style) -> None:
+def _curve(axes: "Axes", points: Sequence[tuple[int, float]], **style: Any) -> None:
     axes.plot([epoch for epoch, _ in points], [100 * accuracy for _, accuracy in points], **style)
 
 
@@ -94,16 +96,11 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _write(figure, path: Path) -> None:
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "advtool"}), whole_file(path) as file:
-        figure.savefig(file, format=path.suffix.lstrip("."), dpi=150, metadata=_undated(path))
-
-
-def _series(report: dict, by_steps: bool, several: bool):
+def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterator[_Series]:
+    """Of each curve its name, x, and the entries that it goes through."""
     entries = report["adversarial"]
-    model = f"{Path(report['checkpoint']['path']).name} " if several else ""
+    checkpoint = report["checkpoint"]
+    model = f"{Path(checkpoint['path'] or checkpoint['arch']).name} " if several else ""
     if not by_steps:
         entries = sorted(entries, key=lambda entry: entry["eps"])
         yield f"{model}{entries[0]['attack']}", [entry["eps"] for entry in entries], entries
@@ -111,8 +108,3 @@ def _series(report: dict, by_steps: bool, several: bool):
     for eps in dict.fromkeys(entry["eps"] for entry in entries):
         chosen = [entry for entry in entries if entry["eps"] == eps]
         yield f"{model}{chosen[0]['adv']} eps {eps:.4g}", [entry["steps"] for entry in chosen], chosen
-
-
-def _undated(path: Path) -> dict:
-    """Metadata that leave out the date, so that the same figure has the same bytes."""
-    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {})

@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 _Z95 = 1.959963984540054
 
@@ -17,7 +18,7 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def accuracy(correct: int, n: int) -> dict:
+def accuracy(correct: int, n: int) -> dict[str, Any]:
     """Accuracy as reports give it: fraction, count, and interval."""
     return {
         "accuracy": correct / n,
@@ -27,6 +28,6 @@ def accuracy(correct: int, n: int) -> dict:
     }
 
 
-def spread(values: Sequence[float]) -> dict:
+def spread(values: Sequence[float]) -> dict[str, float]:
     """Mean and standard deviation (n − 1 in the denominator) of two or more numbers."""
     return {"mean": statistics.fmean(values), "sd": statistics.stdev(values)}

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advtool.io.figures import save
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-FORMATS = ("png", "pdf", "svg")
-DPI = 100
+_DPI = 100
 _SMALL, _LARGE, _WIDEST = 84, 224, 16_000
 _FONT, _LINE, _GAP = 9, 15, 4
 _LONGEST = 28
@@ -75,17 +76,12 @@ def heat(attribution: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(grid: Grid, file_format: str) -> bytes:
-    """The grid as a file of one of `FORMATS`."""
-    figure = _figure(grid)
+    """The grid as a file of one of `io.figures.FORMATS`."""
+    figure, out = _figure(grid), io.BytesIO()
     if file_format == "png":
-        out = io.BytesIO()
         _raster(figure).save(out, "PNG", optimize=True)
-        return out.getvalue()
-    from matplotlib import rc_context
-
-    out, undated = io.BytesIO(), {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[file_format]
-    with rc_context({"svg.hashsalt": "advtool"}):
-        figure.savefig(out, format=file_format, metadata=undated)
+    else:
+        save(figure, out, file_format)
     return out.getvalue()
 
 
@@ -127,7 +123,7 @@ def _figure(grid: Grid) -> "Figure":
     )
     total_height = top + sum(height + below + _GAP for below in under) + scatter + note
     total_width, total_height = round(total_width), round(total_height)
-    figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
+    figure = Figure(figsize=(total_width / _DPI, total_height / _DPI), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     for column, text in enumerate(grid.columns):
@@ -189,7 +185,7 @@ def _width(text: str) -> int:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
-    return round(RendererAgg(1, 1, DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
+    return round(RendererAgg(1, 1, _DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
 
 
 def _write(

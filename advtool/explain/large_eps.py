@@ -7,13 +7,16 @@ from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.attacks import pgd
-from advtool.attacks.ball import Ball
 from advtool.attacks.guard import logits_of, untouched
+from advtool.ball import Ball
 from advtool.errors import UsageError
 
 STEPS = 40
-_UP_TO = {"linf": ((28, 0.3), (64, 32 / 255), (math.inf, 0.25))}
-_UP_TO |= {"l2": ((16, 1.5), (28, 4.0), (64, 1200 / 255), (math.inf, 40.0))}
+_UP_TO: dict[str, tuple[tuple[float, float], ...]] = {
+    "linf": ((28, 0.3), (64, 32 / 255), (math.inf, 0.25)),
+    "l2": ((16, 1.5), (28, 4.0), (64, 1200 / 255), (math.inf, 40.0)),
+}
+"""Norm → (largest side, eps)."""
 
 
 def default_eps(norm: str, shape: tuple[int, int, int]) -> float:

@@ -16,6 +16,7 @@ from advtool.explain import drawing
 from advtool.explain.attribution_shards import Attributions
 from advtool.explain.drawing import Cell, Grid, photo
 from advtool.explain.measures import mean_and_error
+from advtool.io.figures import FORMATS
 
 Progress = Callable[[int], None]
 """Is called with the number of images done since the last call."""
@@ -72,7 +73,7 @@ class Result:
     attributions: Sequence[Attributions] = ()
 
     def picture(self, file_format: str = "png") -> bytes:
-        """The grid as a file of one of `drawing.FORMATS`, or the frames as a ``gif``.
+        """The grid as a file of one of `io.figures.FORMATS`, or the frames as a ``gif``.
 
         Raises
         ------
@@ -81,8 +82,8 @@ class Result:
         """
         if file_format == "gif" and self.frames is not None:
             return drawing.to_gif(self.frames())
-        if file_format not in drawing.FORMATS:
-            raise UsageError(f"there is no {file_format} of this, but {', '.join(drawing.FORMATS)}")
+        if file_format not in FORMATS:
+            raise UsageError(f"there is no {file_format} of this, but {', '.join(FORMATS)}")
         return drawing.to_bytes(self.grid(), file_format)
 
 

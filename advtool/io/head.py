@@ -40,11 +40,12 @@ class Head:
         records = (*self.records, record) if record else self.records
         return replace(self, history=(*self.history, command), records=records, **changes)
 
-    def with_classes(self, max_label: int) -> "Head":
+    def with_classes(self, max_label: int) -> "LabelledHead":
         """This head with number and names of the classes; as many as the largest label says, where it says nothing."""
         num_classes = self.num_classes or max_label + 1
         classes = self.classes or tuple(str(label) for label in range(num_classes))
-        return replace(self, num_classes=num_classes, classes=classes)
+        known: dict[str, Any] = vars(self) | {"num_classes": num_classes, "classes": classes}
+        return LabelledHead(**known)
 
     def merged(self, other: "Head", where: str) -> "Head":
         """The head of this stream followed by another; they must agree on shape and classes."""
@@ -100,11 +101,17 @@ class Head:
 
 
 @dataclass(frozen=True)
-class CompleteHead(Head):
-    """A head that knows classes and shape."""
+class LabelledHead(Head):
+    """A head that knows the classes."""
 
     classes: tuple[str, ...] = field()
     num_classes: int = field()
+
+
+@dataclass(frozen=True)
+class CompleteHead(LabelledHead):
+    """A head that knows classes and shape."""
+
     shape: Shape = field()
 
 

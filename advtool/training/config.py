@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from advtool.errors import UsageError
 from advtool.options import declarations
 from advtool.threat import Threat
+from advtool.training.kinds import OBJECTIVES
 from advtool.training.options import Kept, Objective, Optimisation, Training
 from advtool.values import plain
 
-BETA = {"trades": 6.0, "mart": 5.0}
 REPLAYS = 4
 EMA_DECAY = 0.999
 
@@ -72,7 +72,7 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
     if asked.size:
         decided["augment"] = "rrc+flip" if mirrored else "rrc"
     decided |= {
-        "beta": BETA.get(asked.objective, 0.0),
+        "beta": OBJECTIVES[asked.objective].beta,
         "ema_decay": EMA_DECAY if asked.ema else 0.0,
         "select": "best" if asked.val else "last",
     }
@@ -108,7 +108,7 @@ def recipe(
     epochs : number asked for, None for the default
     mirrored : whether a mirrored image keeps its class, so that flips augment
     adversarial : whether training is adversarial
-    replays : optimiser steps a batch, by which the number of epochs is divided
+    replays : optimiser steps per batch, by which the number of epochs is divided
     """
     side = max(shape[1:])
     epochs = math.ceil((default_epochs(shape) if epochs is None else epochs) / replays)

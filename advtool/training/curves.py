@@ -1,12 +1,12 @@
 """Accuracy on named sets of images as training goes on (Ilyas et al. 2019, Figure 10)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import correct_clean
+from advtool.evaluation.measure import correct_clean
 from advtool.io.shape import shape_text
 from advtool.models.classifier import Classifier, ModelSpec
 
@@ -32,11 +32,11 @@ class Curves:
             head = images.head
             if head.shape != spec.shape:
                 raise AdvtoolError(
-                    f"--eval-data {name}: images are {shape_text(head.shape)}, not {shape_text(spec.shape)}"
+                    f"eval_data {name}: images are {shape_text(head.shape)}, not {shape_text(spec.shape)}"
                 )
             if head.num_classes > len(spec.classes):
                 raise AdvtoolError(
-                    f"--eval-data {name}: {head.num_classes} classes, but training has {len(spec.classes)}"
+                    f"eval_data {name}: {head.num_classes} classes, but training has {len(spec.classes)}"
                 )
 
     def measure(self, model: Classifier, epoch: int, last: bool, settings: Settings) -> dict:
@@ -45,7 +45,7 @@ class Curves:
             return {}
         return {
             "accuracy": {
-                name: float(correct_clean(model, images, settings, lambda count: None).double().mean())
+                name: float(correct_clean(model, images, settings).double().mean())
                 for name, images in self.sets.items()
             }
         }
@@ -58,7 +58,7 @@ class Curves:
         return {"every": self.every, "sets": described}
 
 
-def named(specs: list[str], exists) -> dict[str, str]:
+def named(specs: Sequence[str], exists: Callable[[str], bool]) -> dict[str, str]:
     """Name → source of ``NAME=SOURCE`` specs; a spec without a name, or that `exists` as it is, is its own name.
 
     Raises
@@ -72,8 +72,8 @@ def named(specs: list[str], exists) -> dict[str, str]:
         if not separator or exists(spec):
             name = source = spec
         if not name.strip() or not source:
-            raise UsageError(f"--eval-data {spec}: must be SOURCE or NAME=SOURCE")
+            raise UsageError("must be SOURCE or NAME=SOURCE", "eval_data", spec)
         if name in found:
-            raise UsageError(f"--eval-data: two sets are called '{name}'; name them with NAME=SOURCE")
+            raise UsageError(f"two sets are called '{name}'; name them with NAME=SOURCE", "eval_data")
         found[name] = source
     return found

@@ -13,6 +13,7 @@ from advtool.data.augment import augment
 from advtool.data.batches import Batches
 from advtool.errors import AdvtoolError
 from advtool.models.classifier import Classifier
+from advtool.threat import Threat
 from advtool.training.average import Average
 from advtool.training.config import TrainConfig
 from advtool.training.objectives import Batch, Outcome, objective
@@ -87,13 +88,12 @@ class Trainer:
     model: Classifier
     batches: Batches
     config: TrainConfig
-    observer: Observer | None = None
+    observer: Observer = field(default_factory=Silent)
     measure: Callable[[Classifier, int, bool], dict] = lambda model, epoch, last: {}
     save: Callable[[State], None] = lambda state: None
     history: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.observer = self.observer or Silent()
         self.optimizer = _optimizer(self.model, self.config)
         self.objective = objective(self.model, self.config)
         self.average = Average(self.model, self.config.ema_decay) if self.config.ema_decay else None
@@ -102,7 +102,7 @@ class Trainer:
         self._kept: dict[str, Tensor] = {}
 
     def run(self, start: State | None = None) -> list[dict]:
-        """Train to the last epoch, leave the weights that are kept in the model, and return a record an epoch."""
+        """Train to the last epoch, leave the weights that are kept in the model, and return a record per epoch."""
         if start:
             self._restore(start)
         while not is_over(self.history, self.config.epochs):
@@ -155,10 +155,10 @@ class Trainer:
             self.average.update(self.model)
         value = outcome.loss.item()
         if not math.isfinite(value):
-            raise AdvtoolError("training diverged: the loss is not finite; try a lower --lr")
+            raise AdvtoolError("training diverged: the loss is not finite; try a lower learning rate")
         return value
 
-    def _threat(self, epochs: float):
+    def _threat(self, epochs: float) -> Threat | None:
         """The adversary after so many epochs; its radius grows from 0 while it warms up."""
         threat, warmup = self.config.threat, self.config.eps_warmup
         return threat.scaled(epochs / warmup) if threat and epochs < warmup else threat

@@ -7,6 +7,7 @@ from advtool import registry
 from advtool.errors import UsageError
 from advtool.groups import Amount, Machine, Memory, Precision
 from advtool.options import Options, Table, option
+from advtool.training.kinds import OBJECTIVES
 from advtool.values import counts, fraction
 
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
@@ -15,21 +16,13 @@ SELECTIONS = ("best", "last")
 RESIZED_CROPS = ("rrc", "rrc+flip")
 AUGMENTATIONS = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
 
-_PGD = frozenset({"steps", "step_size"})
-OBJECTIVES: dict[str, frozenset[str]] = {
-    "pgd": _PGD | {"random_start", "lam", "attack_correct_only", "label_smoothing"},
-    "trades": _PGD | {"beta", "label_smoothing"},
-    "mart": _PGD | {"random_start", "beta"},
-    "fast": frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"}),
-    "free": frozenset({"step_size", "replays", "label_smoothing"}),
-}
-"""What is minimised against an adversary → the options that each takes, of those that not all take."""
 
+_BETAS = ", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta)
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
-_ATTACKED |= frozenset().union(*OBJECTIVES.values()) - {"label_smoothing"}
+_ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing"}
 TABLES = (
     Table("adv", {"none": frozenset({"noise"}), **dict.fromkeys(registry.NORMS, _ATTACKED)}),
-    Table("objective", OBJECTIVES),
+    Table("objective", {name: kind.takes for name, kind in OBJECTIVES.items()}),
     Table("schedule", {**dict.fromkeys(SCHEDULES, frozenset()), "step": frozenset({"lr_drops", "lr_drop_factor"})}),
     Table("arch", {"mlp": frozenset({"hidden"})}),
 )
@@ -89,7 +82,12 @@ class Objective(Options):
         default=1.0,
         help="Of the joint objective L·ℓ(x+δ) − (L−1)·ℓ(x); 0 is standard training.",
     )
-    beta: float = option("--beta", metavar="B", help="Weight of the divergence.", unset="6 for trades, 5 for mart")
+    beta: float = option(
+        "--beta",
+        metavar="B",
+        help="Weight of the divergence.",
+        unset=_BETAS,
+    )
     replays: int = option(
         "--replays",
         metavar="M",
@@ -280,9 +278,9 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
         if self.eps is not None:
             registry.check_radius(self.adv, self.eps)
         if self.ema is False and self.ema_decay is not None:
-            raise UsageError("--no-ema and --ema-decay: which of them?")
+            raise UsageError("has no use without the average", "ema_decay", self.ema_decay)
         if self.size is None and self.augment in RESIZED_CROPS:
-            raise UsageError("say the side of the crops with --size", "augment", self.augment)
+            raise UsageError("needs a size, the side of the crops", "augment", self.augment)
 
     @property
     def random_crop(self) -> bool:

@@ -1,6 +1,7 @@
 """A training run from start to checkpoint, as ``advtool train`` does it; usable from Python as well."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,7 +14,8 @@ from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import Progress, evaluate
+from advtool.evaluation.batch import Progress
+from advtool.evaluation.measure import accuracies
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import checkpoint, registry
 from advtool.models.classifier import Classifier
@@ -21,7 +23,7 @@ from advtool.training import config as configuration
 from advtool.training import selection
 from advtool.training.config import TrainConfig
 from advtool.training.curves import Curves
-from advtool.training.loop import Observer, Trainer
+from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
@@ -93,7 +95,9 @@ class TrainingRun:
             model = new_model(self.data.images, asked.arch, args, asked.seed, asked.top_pixels)
         else:
             if asked.top_pixels:
-                raise UsageError("chooses for a new model; one from --init sees what it did before", "top_pixels")
+                raise UsageError(
+                    "chooses for a new model; the one that it starts from sees what it did before", "top_pixels"
+                )
             model = checkpoint.restore(self.init)
             check_init(model, self.data.images, asked.arch, args, "imported" in self.init.meta)
         replace(asked, arch=model.spec.arch).validate()
@@ -131,7 +135,12 @@ class TrainingRun:
             "device": str(self.device),
         }
 
-    def fit(self, observer: Observer | None = None, save=lambda state: None, start: State | None = None) -> None:
+    def fit(
+        self,
+        observer: Observer | None = None,
+        save: Callable[[State], None] = lambda state: None,
+        start: State | None = None,
+    ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
         self.curves.check(self.model.spec)
         if self.asked.compile:
@@ -145,7 +154,8 @@ class TrainingRun:
             save(state)
 
         self.last_state = start
-        self.history = Trainer(self.model, batches, self.config, observer, self._measure, keep).run(start)
+        watching = observer or Silent()
+        self.history = Trainer(self.model, batches, self.config, watching, self._measure, keep).run(start)
 
     def _measure(self, model: Classifier, epoch: int, last: bool) -> dict:
         settings = self._settings()
@@ -165,11 +175,11 @@ class TrainingRun:
         AdvtoolError
             if the checkpoint is not of this run, or of one that was interrupted
         """
-        names = ("training", "data", "curves", "seed", "device")
-        now = {name: self.resolved().get(name) for name in names}
-        before = {name: file.meta.get(name) for name in names}
+        names, resolved = ("training", "data", "curves", "seed", "device"), self.resolved()
         history = file.meta.get("history") or []
-        now["training"] |= {"epochs_done": len(history)}
+        resolved["training"]["epochs_done"] = len(history)
+        now = {name: resolved.get(name) for name in names}
+        before = {name: file.meta.get(name) for name in names}
         check_same(before, json.loads(json.dumps(now)), file.path)
         if not is_over(history, self.config.epochs):
             raise AdvtoolError(f"{file.path}: holds an interrupted run whose .state is gone; -f starts anew")
@@ -177,7 +187,15 @@ class TrainingRun:
         return file.meta["metrics"]
 
     def rewind(self) -> None:
-        """Go back to what the last whole epoch would have kept, after an interruption."""
+        """Go back to what the last whole epoch would have kept, after an interruption.
+
+        Raises
+        ------
+        AdvtoolError
+            if there was no whole epoch
+        """
+        if self.last_state is None:
+            raise AdvtoolError("no epoch is done that one could go back to")
         self.model.net.load_state_dict(self.last_state.kept)
         self.history = list(self.last_state.history)
 
@@ -189,11 +207,11 @@ class TrainingRun:
     def test(self, images: Images, limit: int = 0, progress: Progress = lambda count: None) -> dict:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
         settings = self._settings()
-        result = evaluate(self.model, images, [], settings, progress)
+        result = accuracies(self.model, images, [], settings, progress)
         strong = selection.final_adversary(self.config)
         if strong:
             attacked = subset(images, limit or len(images), self.config.seed)
-            result["adversarial"] = evaluate(self.model, attacked, [strong], settings, progress)["adversarial"]
+            result["adversarial"] = accuracies(self.model, attacked, [strong], settings, progress)["adversarial"]
         return {"data": {"source": images.name, "split": images.split, "n": len(images)}, **result}
 
     def to_bytes(self, metrics: dict) -> bytes:

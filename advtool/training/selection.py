@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from advtool import registry
 from advtool.data.arrays import Images
 from advtool.device import Settings
-from advtool.evaluation.evaluate import evaluate
+from advtool.evaluation.measure import accuracies
 from advtool.models.classifier import Classifier
 from advtool.registry import Planned
 from advtool.training.config import TrainConfig
@@ -31,7 +31,7 @@ def final_adversary(config: TrainConfig) -> Planned | None:
 def validate(model: Classifier, images: Images, config: TrainConfig, settings: Settings) -> dict:
     """``{"validation": {"clean_accuracy": …, "adversarial_accuracy": …}}``, the latter only with an adversary."""
     attack = adversary(config)
-    report = evaluate(model, images, [attack] if attack else [], settings)
+    report = accuracies(model, images, [attack] if attack else [], settings)
     found = {"clean_accuracy": report["clean"]["accuracy"]}
     for entry in report["adversarial"]:
         found["adversarial_accuracy"] = entry["accuracy"]

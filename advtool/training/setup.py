@@ -77,7 +77,7 @@ def read_training_data(
     elif not source.repeatable:
         raise AdvtoolError(
             f"{source.name}: random-resized crops need images that can be read again: write them to shards,"
-            " or name another --augment"
+            " or name another augmentation"
         )
     first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
     start = load(source, min(limit or first, first), size=size)
@@ -138,10 +138,10 @@ def check_init(model: Classifier, images: Images, arch: str | None, args: dict, 
             model.spec = replace(model.spec, classes=head.classes)
     spec = model.spec
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
-        raise UsageError(f"--init: the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}")
+        raise UsageError(f"the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}", "init")
     if head.shape != spec.shape or head.num_classes != len(spec.classes):
         raise AdvtoolError(
-            f"--init: the model takes {shape_text(spec.shape)} images of {len(spec.classes)} classes,"
+            f"init: the model takes {shape_text(spec.shape)} images of {len(spec.classes)} classes,"
             f" the data has {shape_text(head.shape)} and {head.num_classes}"
         )
 

@@ -96,6 +96,10 @@ class StateFile:
         self.path = Path(f"{os.path.realpath(out)}.state") if out else None
         self._run = json.loads(json.dumps(run))
 
+    def exists(self) -> bool:
+        """Whether a run left its state."""
+        return self.path is not None and self.path.exists()
+
     def read(self) -> State | None:
         """The state, or None if there is none."""
         if not (self.path and self.path.exists()):

@@ -43,9 +43,9 @@ def test_where_trials_go(tmp_path):
     assert destinations(None, range(2), False, False) == [None, None]
     (tmp_path / "a.b-1.safetensors").touch()
     for out, resume, message in (
-        ("-", False, "a file a trial"),
-        ("/dev/null", False, "a file a trial"),
-        (None, True, "--resume needs -o"),
+        ("-", False, "a file per trial"),
+        ("/dev/null", False, "a file per trial"),
+        (None, True, "resume: needs -o"),
         (str(tmp_path / "a.b.safetensors"), False, "exists"),
     ):
         with pytest.raises(UsageError, match=message):

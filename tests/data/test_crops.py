@@ -126,7 +126,7 @@ def test_kinds_of_augmentation_with_a_size(folders):
 
     assert run().data.streamed and run(augment="rrc").data.streamed
     assert not run(augment="none").data.streamed
-    with pytest.raises(UsageError, match="--size"):
+    with pytest.raises(UsageError, match="needs a size"):
         Training(augment="rrc").validate()
 
 

@@ -78,8 +78,8 @@ def test_all_that_is_exported_is_there_and_rules_need_no_torch():
 
 
 def test_the_table_of_rules_says_what_they_take():
-    assert RULES["random"] == {field.name for field in fields(Random)} - {"classes"}
-    assert not any(RULES[name] for name in ("shift", "map", "keep"))
+    assert RULES["random"].takes == {field.name for field in fields(Random)} - {"classes"}
+    assert not any(RULES[name].takes for name in ("shift", "map", "keep"))
 
 
 def test_no_float64_on_a_device_that_has_none():

@@ -8,8 +8,8 @@ from advtool.attacks import L2
 from advtool.data.arrays import load
 from advtool.data.sources import resolve
 from advtool.device import Settings
-from advtool.evaluation.evaluate import evaluate
 from advtool.evaluation.flags import red_flags
+from advtool.evaluation.measure import accuracies
 from advtool.registry import ensemble, get
 
 SETTINGS = Settings(torch.device("cpu"))
@@ -45,7 +45,7 @@ class Wrapped(nn.Module):
 
 
 def names(model, images, eps: float = 0.3) -> set[str]:
-    report = evaluate(model, images, [get("pgd").plan(L2(eps), {"steps": 10})], SETTINGS)
+    report = accuracies(model, images, [get("pgd").plan(L2(eps), {"steps": 10})], SETTINGS)
     return {flag["name"] for flag in red_flags(model, images, report, (), SETTINGS)}
 
 
@@ -93,7 +93,7 @@ def test_accuracy_at_chance(images):
 def test_an_attack_that_has_not_converged(honest, images):
     entry = {"adv": "l2", "eps": 0.3, "attack": "pgd"}
     bumpy = Wrapped(honest, before=lambda x: x + 0.02 * torch.sin(300 * x))
-    report = {"clean": evaluate(bumpy, images, [], SETTINGS)["clean"], "adversarial": [entry]}
+    report = {"clean": accuracies(bumpy, images, [], SETTINGS)["clean"], "adversarial": [entry]}
     assert "no-plateau" in {flag["name"] for flag in red_flags(bumpy, images, report, (), SETTINGS)}
 
 
@@ -101,7 +101,7 @@ def test_a_black_box_attack_that_wins(honest, images):
     attacks = ensemble("pgd,square")
     rows = [{"attack": "pgd", "attacked": 100, "broken": 2}, {"attack": "square", "attacked": 98, "broken": 40}]
     entry = {"adv": "l2", "eps": 0.3, "attack": "pgd,square", "breakdown": rows}
-    report = {"clean": evaluate(honest, images, [], SETTINGS)["clean"], "adversarial": [entry]}
+    report = {"clean": accuracies(honest, images, [], SETTINGS)["clean"], "adversarial": [entry]}
     (flag,) = red_flags(honest, images, report, attacks, SETTINGS)
     assert flag["name"] == "black-box" and "40 of 98" in flag["detail"]
     rows[1]["broken"] = 1

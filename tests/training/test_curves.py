@@ -10,7 +10,7 @@ from advtool.data.arrays import load
 from advtool.data.sources import resolve
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation.evaluate import evaluate
+from advtool.evaluation.measure import accuracies
 from advtool.evaluation.plots import plot_history
 from advtool.io import checkpoints, streams
 from advtool.training.curves import Curves, named
@@ -33,7 +33,7 @@ def test_accuracy_is_recorded_every_so_many_epochs_and_after_the_last():
     assert [record["epoch"] for record in followed.history if "accuracy" in record] == [2, 4, 5]
     last = followed.history[-1]["accuracy"]
     for name, images in (("test", TEST), ("shifted", SHIFTED)):
-        assert last[name] == evaluate(followed.model, images, [], Settings(CPU))["clean"]["accuracy"]
+        assert last[name] == accuracies(followed.model, images, [], Settings(CPU))["clean"]["accuracy"]
     assert last["shifted"] < 0.2 < last["test"]
     assert followed.resolved()["curves"]["sets"]["test"] == {"source": "digits", "split": "test", "n": 100}
 
@@ -52,7 +52,7 @@ def test_watching_changes_no_weight_and_resumes():
 
 def test_images_that_do_not_fit_are_refused():
     small = replace(TEST, head=replace(TEST.head, shape=(1, 4, 4)))
-    with pytest.raises(AdvtoolError, match="--eval-data small: images are"):
+    with pytest.raises(AdvtoolError, match="eval_data small: images are"):
         run(Curves({"small": small})).fit()
     many = replace(TEST, head=replace(TEST.head, num_classes=11))
     with pytest.raises(AdvtoolError, match="11 classes"):
@@ -63,7 +63,7 @@ def test_names_of_sets():
     assert named(["a=x.tar", "digits"], lambda spec: False) == {"a": "x.tar", "digits": "digits"}
     assert named(["a=x.tar"], lambda spec: True) == {"a=x.tar": "a=x.tar"}
     for wrong in (["=x"], ["a="], [""], ["a=x", "a=y"], ["digits", "digits"]):
-        with pytest.raises(UsageError, match="--eval-data"):
+        with pytest.raises(UsageError, match="eval_data"):
             named(wrong, lambda spec: False)
 
 

@@ -10,7 +10,7 @@ from advtool.data.arrays import load
 from advtool.data.holdout import is_held_out
 from advtool.data.sources import resolve
 from advtool.device import Settings
-from advtool.evaluation.evaluate import evaluate
+from advtool.evaluation.measure import accuracies
 from advtool.io import checkpoints, streams
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.training.average import Average
@@ -118,7 +118,7 @@ def test_the_best_epoch_in_validation_is_kept():
     assert best != 5, "a case in which the last epoch is not the best"
     assert finished.selected["epoch"] == best + 1 and "accuracy against linf 0.1, PGD-10" in finished.selected["by"]
     assert same(weights(finished), states[best].parts["model"]) and same(weights(finished), states[-1].kept)
-    report = evaluate(finished.model, finished.validation, [], Settings(CPU))
+    report = accuracies(finished.model, finished.validation, [], Settings(CPU))
     assert report["clean"]["accuracy"] == finished.history[best]["validation"]["clean_accuracy"]
     last = run(val=0.3, lr=0.3, select="last", epochs=6)
     last.fit()

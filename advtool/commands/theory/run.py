@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advtool.cli import console, output
@@ -13,6 +12,7 @@ from advtool.commands.theory.figures import sweep_figure
 from advtool.commands.theory.parameters import Parameters
 from advtool.commands.theory.render import Report
 from advtool.errors import AdvtoolError, UsageError
+from advtool.io.figures import write_figure
 from advtool.theory.monte_carlo import FALSE_ALARM, Claim, check
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ def _show(model: Model, reports: list[Report], several: list[str]) -> None:
 
 
 def _check_plot(model: Model, path: str, asked: Parameters) -> None:
-    output.figure_format(path)
-    output.check_directory(Path(path).parent, "--plot")
+    output.check_figure(path)
     if asked.several and (len(asked.several) > 1 or model.row is None):
         raise UsageError("draws a sweep over one option", "plot")
 
@@ -128,7 +127,7 @@ def _draw(model: Model, reports: list[Report], several: list[str], path: str) ->
         figure = model.figure(reports[0])
     else:
         figure = sweep_figure(reports, several[0], model.row(reports[0]))
-    output.write_figure(figure, path)
+    write_figure(figure, path)
 
 
 def _conclude(claims: list[dict[str, Any]], summarise: bool) -> None:

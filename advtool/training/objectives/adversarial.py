@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advtool.attacks.ball import per_example
+from advtool.ball import per_example
 from advtool.training.objectives.base import Batch, Objective, Outcome, hits
 
 

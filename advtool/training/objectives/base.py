@@ -42,7 +42,7 @@ class Outcome:
 class Objective:
     """The loss of a batch.
 
-    The trainer calls `outcome`, goes one step down its gradient, calls `stepped`, and does so `replays` times a batch.
+    The trainer calls `outcome`, goes one step down its gradient and calls `stepped`, all `replays` times per batch.
     """
 
     replays = 1

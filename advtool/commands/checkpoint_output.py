@@ -1,0 +1,53 @@
+"""Where training writes its checkpoints and its picture; what cannot work is refused before any of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advtool import distributed
+from advtool.cli import output
+from advtool.cli.train import Train
+from advtool.data.sources import Source
+from advtool.errors import UsageError
+
+
+def stem(source: Source, options: Train) -> str:
+    """What to call the output, from data, architecture and threat."""
+    name = Path(source.name.rstrip("/")).name.split(".")[0]
+    against = ["standard"] if options.adv == "none" else [options.adv, f"{options.eps:g}"]
+    return "-".join([name, *([options.arch.replace(":", "-")] if options.arch else []), *against])
+
+
+def checkpoint_destination(stem: str, options: Train) -> output.Destination:
+    """Where -o points, for one checkpoint.
+
+    Parameters
+    ----------
+    stem : of the file name that is made up at a terminal
+    """
+    destination = output.destination(options.out, stem, ".safetensors", options.force, may_replace=options.resume)
+    if options.json and destination.path is None:
+        raise UsageError("stdout carries the checkpoint; name a file for it with -o", "json")
+    if options.resume and not (options.out and destination.regular):
+        raise UsageError("needs -o FILE, beside which the state of the run lies", "resume")
+    return destination
+
+
+def check_processes(source: Source, places: Sequence[output.Destination | None], options: Train) -> None:
+    """Several processes share the work on files, each reading them; a stream can be read or written by one only."""
+    if distributed.processes().world == 1:
+        return
+    if not source.repeatable or options.init == "-" or "-" in options.eval_data:
+        raise UsageError("several processes read images and checkpoints from files, not from stdin: --data SOURCE")
+    if any(destination and destination.path is None for destination in places):
+        raise UsageError("several processes write one checkpoint to a file: -o FILE")
+
+
+def check_plot(options: Train) -> None:
+    """Refuse a picture that there will not be."""
+    if not options.plot:
+        return
+    output.check_figure(options.plot)
+    if options.trials:
+        raise UsageError("is for one run, not for --trials", "plot")
+    if options.epochs == 0:
+        raise UsageError("there are no epochs to draw", "plot")

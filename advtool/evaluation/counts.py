@@ -1,0 +1,98 @@
+"""What an evaluation counts. Counts of disjoint parts of the images add up to those of all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from advtool.registry import Planned
+
+
+@dataclass(frozen=True)
+class Share:
+    """So many out of so many."""
+
+    correct: int
+    n: int
+
+
+@dataclass(frozen=True)
+class AttackCount:
+    """Of one attack of an ensemble: images it was run on, images it broke, and how long it took."""
+
+    attacked: int
+    broken: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EntryCount:
+    """Under one ensemble at one radius.
+
+    Attributes
+    ----------
+    attacks : the ensemble
+    searched : whether the step size was looked for
+    standing : images that are classified correctly clean and under every attack
+    wrong : images that are misclassified clean
+    excess : images that the adversary adds to those on which model and base classifier (or label) disagree
+    breakdown : one for each attack
+    """
+
+    attacks: tuple[Planned, ...]
+    searched: bool
+    standing: int
+    wrong: int
+    excess: int
+    breakdown: tuple[AttackCount, ...]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of a whole evaluation.
+
+    Attributes
+    ----------
+    clean : images that are classified correctly as they are
+    entries : one for each entry of the report
+    targeted : of targeted adversarial examples, by name; see `transfer.targeted_shares`
+    """
+
+    n: int
+    clean: int
+    entries: tuple[EntryCount, ...] = ()
+    targeted: dict[str, Share] = field(default_factory=dict)
+
+
+def total(parts: Sequence[Counts]) -> Counts:
+    """The counts of all images together, from those of disjoint parts of them under the same attacks.
+
+    Parts are worked on side by side, so that the longest time counts.
+    """
+    names = dict.fromkeys(name for part in parts for name in part.targeted)
+    targeted = {name: [part.targeted[name] for part in parts if name in part.targeted] for name in names}
+    return Counts(
+        n=sum(part.n for part in parts),
+        clean=sum(part.clean for part in parts),
+        entries=tuple(_entry(entries) for entries in zip(*(part.entries for part in parts), strict=True)),
+        targeted={
+            name: Share(sum(share.correct for share in shares), sum(share.n for share in shares))
+            for name, shares in targeted.items()
+        },
+    )
+
+
+def _entry(parts: Sequence[EntryCount]) -> EntryCount:
+    breakdown = (
+        AttackCount(
+            attacked=sum(row.attacked for row in rows),
+            broken=sum(row.broken for row in rows),
+            seconds=max(row.seconds for row in rows),
+        )
+        for rows in zip(*(part.breakdown for part in parts), strict=True)
+    )
+    return replace(
+        parts[0],
+        standing=sum(part.standing for part in parts),
+        wrong=sum(part.wrong for part in parts),
+        excess=sum(part.excess for part in parts),
+        breakdown=tuple(breakdown),
+    )

@@ -1,0 +1,173 @@
+"""What is measured in an evaluation: which attacks, in which balls, with every option resolved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from advtool import registry
+from advtool.ball import Ball
+from advtool.errors import UsageError
+from advtool.registry import Attack, Planned
+
+SEARCHED = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Factors on the step size that a search tries."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is run at one radius, for one entry of the report or for several.
+
+    Attributes
+    ----------
+    attacks : an ensemble; each is run on what the ones before it left standing
+    read_at : numbers of steps at which the one attack is looked at: an entry for each. Empty: at its end
+    candidates : attacks of which the strongest on a few images is run instead of the one in `attacks`
+    """
+
+    attacks: tuple[Planned, ...]
+    read_at: tuple[int, ...] = ()
+    candidates: tuple[Planned, ...] = ()
+
+    @property
+    def ball(self) -> Ball:
+        return self.attacks[0].ball
+
+    @property
+    def entries(self) -> int:
+        """How many entries of the report it gives."""
+        return max(1, len(self.read_at))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A plan with nothing left to choose but a model and images.
+
+    Attributes
+    ----------
+    stages : in the order of the report
+    asked : the options of the attacks that were chosen, the others None
+    lam : weight of the adversarial risk in the joint risk
+    plateau : whether the stages make a curve, of which it is asked whether it has come to its end
+    """
+
+    stages: tuple[Stage, ...] = ()
+    asked: Mapping[str, Any] | None = None
+    lam: float = 1.0
+    plateau: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        adv: str | None = None,
+        eps: float | Sequence[float] = (),
+        attack: str = "pgd",
+        steps: int | Sequence[int] | None = None,
+        step_size: float | None = None,
+        search_step_size: bool = False,
+        random_start: bool | None = None,
+        restarts: int | None = None,
+        loss: str | None = None,
+        lam: float = 1.0,
+        base: object | None = None,
+        per_sample: object | None = None,
+    ) -> "Evaluation":
+        """The plan for what is asked, see `evaluate`; None leaves a choice to the attacks.
+
+        Parameters
+        ----------
+        base, per_sample : whether there are any is all that matters here
+
+        Raises
+        ------
+        UsageError
+            naming the parameter, if the attacks cannot do what is asked, or parameters do not go together
+        """
+        radii = tuple(eps) if isinstance(eps, Sequence) else (eps,)
+        counts = tuple(sorted({*steps})) if isinstance(steps, Sequence) else () if steps is None else (steps,)
+        asked: dict[str, Any] = {"steps": counts[0] if counts else None, "step_size": step_size}
+        asked |= {"random_start": random_start, "restarts": restarts, "loss": loss}
+        if adv is None or adv == "none":
+            more = {"search_step_size": search_step_size, "base": base, "per_sample": per_sample}
+            _refuse_without_adversary({"eps": radii, "attack": attack, **asked, "lam": lam, **more})
+            return cls()
+        if not lam >= 0:
+            raise UsageError("must be at least 0", parameter="lam", value=lam)
+        if not radii:
+            example = registry.NORMS[adv].example if adv in registry.NORMS else "0.5"
+            raise UsageError(f"needs a radius, such as {example}", parameter="eps")
+        balls = [registry.ball(adv, radius) for radius in radii]
+        for radius in radii:
+            registry.check_radius(adv, radius)
+        attacks = registry.ensemble(attack)
+        _refuse_together(attacks, counts, restarts, search_step_size, base, per_sample)
+        if search_step_size or len(counts) > 1:
+            found = [_curve(ball, counts, asked, search_step_size) for ball in balls]
+            return cls(tuple(stage for curve in found for stage in curve), asked, lam, plateau=len(counts) > 1)
+        return cls(tuple(Stage(registry.plans(attacks, ball, asked)) for ball in balls), asked, lam)
+
+    @property
+    def attacks(self) -> tuple[Attack, ...]:
+        """The attacks of the ensemble, without their options; none for clean images only."""
+        return tuple(planned.attack for planned in self.stages[0].attacks) if self.stages else ()
+
+    @property
+    def passes(self) -> int:
+        """How often each image is gone through: once clean, and once for each entry of the report."""
+        return 1 + sum(stage.entries for stage in self.stages)
+
+    @property
+    def searches(self) -> bool:
+        """Whether step sizes are looked for."""
+        return any(stage.candidates for stage in self.stages)
+
+
+def _curve(ball: Ball, counts: tuple[int, ...], asked: Mapping[str, Any], search: bool) -> list[Stage]:
+    """PGD of several numbers of steps. With one step size for all, it is one long attack read at those steps;
+    otherwise the step size belongs to the number of steps, and each number is an attack of its own."""
+    pgd = registry.get("pgd")
+    if asked["step_size"] is not None and not search:
+        return [Stage((pgd.plan(ball, {**asked, "steps": counts[-1]}),), read_at=counts)]
+    stages = []
+    for count in counts or (None,):
+        plan = pgd.plan(ball, {**asked, "steps": count})
+        sizes = [factor * plan.options["step_size"] for factor in SEARCHED if search]
+        candidates = tuple(plan.with_options(step_size=size) for size in sizes)
+        stages.append(Stage((plan,), candidates=candidates))
+    return stages
+
+
+def _refuse_without_adversary(asked: Mapping[str, Any]) -> None:
+    unasked = {"eps": (), "attack": "pgd", "restarts": 1, "lam": 1.0, "search_step_size": False}
+    for name, value in asked.items():
+        if value is not None and value != unasked.get(name):
+            norms = ", ".join(registry.NORMS)
+            raise UsageError(f"does nothing without an adversary: give adv ({norms}) and eps", parameter=name)
+
+
+def _refuse_together(
+    attacks: Sequence[Attack],
+    counts: Sequence[int],
+    restarts: int | None,
+    search_step_size: bool,
+    base: object | None,
+    per_sample: object | None,
+) -> None:
+    """Raise UsageError for parameters that do not go together."""
+    pgd_alone = [attack.name for attack in attacks] == ["pgd"]
+    curve = search_step_size or len(counts) > 1
+    if len(counts) > 1 and not pgd_alone:
+        raise UsageError("several numbers are for pgd alone", parameter="steps")
+    if len(counts) > 1 and per_sample is not None:
+        raise UsageError("is for one number of steps", parameter="per_sample")
+    if search_step_size and not pgd_alone:
+        raise UsageError("is for pgd alone", parameter="search_step_size")
+    if search_step_size and per_sample is not None:
+        raise UsageError("is for a step size that is not searched", parameter="per_sample")
+    if curve and restarts not in (None, 1):
+        raise UsageError("is not for curves, nor where the step size is searched", parameter="restarts")
+    if base is not None and not all("base" in attack.takes for attack in attacks):
+        raise UsageError("is for pgd alone", parameter="base")
+    if base is not None and (curve or per_sample is not None):
+        message = "is for one number of steps and a step size that is not searched, and not for records of samples"
+        raise UsageError(message, parameter="base")

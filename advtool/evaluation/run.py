@@ -1,0 +1,247 @@
+"""An evaluation from models and images to the report that ``advtool eval --json`` prints."""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from advtool import device as devices
+from advtool import distributed
+from advtool.data.arrays import Images, complete
+from advtool.device import Settings
+from advtool.errors import AdvtoolError, UsageError
+from advtool.evaluation.batch import Progress, unseen
+from advtool.evaluation.counts import total
+from advtool.evaluation.entries import described, plateaus
+from advtool.evaluation.flags import red_flags
+from advtool.evaluation.measure import measure
+from advtool.evaluation.per_sample import PerSampleFile, runs_of
+from advtool.evaluation.plan import Evaluation
+from advtool.io.head import Head
+from advtool.models.classifier import Classifier
+
+SCHEMA = 1
+BATCH_SIZE = 512
+
+Data = Images | tuple[Tensor, Tensor]
+"""Images in memory, or (pixels in [0, 1], N×C×H×W; labels, N)."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is evaluated, and what is said of it.
+
+    Attributes
+    ----------
+    path, sha256 : of its checkpoint, where it has one
+    """
+
+    model: nn.Module
+    path: str | None = None
+    sha256: str | None = None
+
+    @property
+    def arch(self) -> str:
+        """Its architecture, or else its type."""
+        return self.model.spec.arch if isinstance(self.model, Classifier) else type(self.model).__name__
+
+    @property
+    def name(self) -> str:
+        return self.path or self.arch
+
+    def digest(self) -> str:
+        """The checkpoint's SHA-256, or else that of the parameters."""
+        if self.sha256 is not None:
+            return self.sha256
+        hashed = hashlib.sha256()
+        for name, value in sorted(self.model.state_dict().items()):
+            hashed.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            hashed.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return hashed.hexdigest()
+
+
+def evaluate(
+    model: nn.Module | Mapping[str, nn.Module],
+    images: Data,
+    *,
+    adv: str | None = None,
+    eps: float | Sequence[float] = (),
+    attack: str = "pgd",
+    steps: int | Sequence[int] | None = None,
+    step_size: float | None = None,
+    search_step_size: bool = False,
+    random_start: bool | None = None,
+    restarts: int | None = None,
+    loss: str | None = None,
+    lam: float = 1.0,
+    base: nn.Module | None = None,
+    checks: bool = True,
+    per_sample: str | Path | None = None,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    batch_size: int = BATCH_SIZE,
+    amp: bool | None = None,
+    progress: Progress = unseen,
+) -> dict[str, Any]:
+    """Clean accuracy, and robust accuracy and risks under attack at one or more radii, with 95% intervals.
+
+    Parameters
+    ----------
+    model : takes pixels in [0, 1], N×C×H×W, returns logits; left as it was found but for the device that it is on.
+        Several by name make several reports
+    adv : norm of the adversary, as ``l2`` or ``linf``; None for clean images only
+    eps : a radius or several, on the [0, 1] pixel scale
+    attack : a name of `advtool.registry`, ``autoattack``, or several separated by commas, each on what still stands
+    steps, step_size, random_start, restarts, loss : options of the attacks; None for their defaults. Several numbers
+        of steps make a curve of PGD
+    search_step_size : of 1/4 to 4 times PGD's step size take the strongest
+    lam : weight of the adversarial risk in the joint risk
+    base : base classifier of the risks: a perturbation counts only where it keeps its answer
+    checks : look for red flags on up to 100 images
+    per_sample : JSON lines to write what became of each image to; an interrupted evaluation goes on from them
+    seed : of the random starts, and of the images that are drawn
+    device : to compute on; by default where the model is
+    batch_size : images at a time
+    amp : drive attacks in bfloat16, where successes are confirmed in float32; by default where it is faster
+    progress : called with the number of images that were gone through
+
+    Returns
+    -------
+    The report; for several models ``{"schema": …, "command": "eval", "models": [one for each]}``. Of a model without a
+    name, ``path`` is None
+
+    Raises
+    ------
+    UsageError
+        naming the parameter, if parameters do not go together
+    AdvtoolError
+        if a model returns logits that are not finite, or `per_sample` cannot be written or is of another run
+    """
+    plan = Evaluation.of(
+        adv=adv,
+        eps=eps,
+        attack=attack,
+        steps=steps,
+        step_size=step_size,
+        search_step_size=search_step_size,
+        random_start=random_start,
+        restarts=restarts,
+        loss=loss,
+        lam=lam,
+        base=base,
+        per_sample=per_sample,
+    )
+    named = model if isinstance(model, Mapping) else {None: model}
+    subjects = [Subject(each, name) for name, each in named.items()]
+    check(plan, per_sample, len(subjects))
+    chosen = _device(device, subjects)
+    settings = Settings(chosen, batch_size, seed, devices.use_amp(amp, chosen, training=False))
+    data = images if isinstance(images, Images) else from_tensors(*images, model=subjects[0].model)
+    reports = [
+        report(
+            plan,
+            Subject(subject.model.to(chosen), subject.path),
+            data,
+            settings,
+            base=None if base is None else Subject(base.to(chosen)),
+            per_sample=per_sample,
+            checks=checks,
+            progress=progress,
+        )
+        for subject in subjects
+    ]
+    return together(reports) if isinstance(model, Mapping) else reports[0]
+
+
+def check(plan: Evaluation, per_sample: str | Path | None, models: int) -> None:
+    """Raise UsageError for what cannot be done with so many models, or in so many processes."""
+    if per_sample is not None and models > 1:
+        raise UsageError("takes one model", parameter="per_sample")
+    if distributed.processes().world > 1 and per_sample is not None:
+        raise UsageError("is for one process", parameter="per_sample")
+    if distributed.processes().world > 1 and plan.searches:
+        raise UsageError("is for one process", parameter="search_step_size")
+
+
+def report(
+    plan: Evaluation,
+    subject: Subject,
+    images: Images,
+    settings: Settings,
+    *,
+    base: Subject | None = None,
+    per_sample: str | Path | None = None,
+    checks: bool = True,
+    progress: Progress = unseen,
+) -> dict[str, Any]:
+    """The report on one model. Where several processes work on it, each of them gets it."""
+    started, n = time.perf_counter(), len(images)
+    record = PerSampleFile(per_sample, runs_of(plan, subject.digest(), settings)) if per_sample is not None else None
+    mine, other = share(images), base.model if base else None
+    counts = measure(plan, subject.model, mine, settings, base=other, record=record, progress=progress)
+    result = described(total(distributed.gathered(counts)), plan.lam, base.name if base else None)
+    if plan.plateau:
+        result["plateau"] = plateaus(result["adversarial"])
+    seconds = time.perf_counter() - started
+    checks = checks and distributed.processes().is_first
+    return {
+        "schema": SCHEMA,
+        "command": "eval",
+        "checkpoint": {"path": subject.path, "sha256": subject.sha256, "arch": subject.arch},
+        "data": {"source": images.name, "split": images.split, "n": n, "classes": images.head.num_classes},
+        **result,
+        "flags": red_flags(subject.model, images, result, plan.attacks, settings) if checks else [],
+        "seed": settings.seed,
+        "device": str(settings.device),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(n * plan.passes / seconds, 1),
+    }
+
+
+def together(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Reports on several models as one."""
+    return {"schema": SCHEMA, "command": "eval", "models": [*reports]}
+
+
+def share(images: Images) -> Images:
+    """This process's part of the images."""
+    here = distributed.processes()
+    if len(images) < here.world:
+        raise AdvtoolError(f"{images.name}: {len(images)} images for {here.world} processes")
+    return images if here.world == 1 else images.take(np.arange(here.rank, len(images), here.world))
+
+
+def from_tensors(x: Tensor, y: Tensor, model: nn.Module | None = None) -> Images:
+    """Tensors as images in memory, with their places as keys.
+
+    Parameters
+    ----------
+    model : whose classes the labels are of, if it is a `Classifier`
+
+    Raises
+    ------
+    UsageError
+        if they are not pixels in [0, 1], N×C×H×W, with as many labels
+    """
+    if x.dim() != 4 or not x.is_floating_point() or len(x) != len(y) or not len(x):
+        raise UsageError("must be float pixels N×C×H×W with N labels, N > 0", parameter="images")
+    if not (x.min() >= 0 and x.max() <= 1):
+        raise UsageError("pixels must be in [0, 1]", parameter="images")
+    pixels, labels = x.detach().float().cpu().numpy(), y.detach().cpu().numpy().astype(np.int64)
+    classes = model.spec.classes if isinstance(model, Classifier) else None
+    known = Head(classes=classes, num_classes=len(classes) if classes else None)
+    head = complete(known, tuple(pixels.shape[1:]), int(labels.max()))
+    return Images(pixels, labels, [f"{index:08d}" for index in range(len(labels))], head, "tensors", None)
+
+
+def _device(asked: str | torch.device | None, subjects: Sequence[Subject]) -> torch.device:
+    if asked is not None:
+        return asked if isinstance(asked, torch.device) else devices.choose(asked)[0]
+    parameter = next(subjects[0].model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device

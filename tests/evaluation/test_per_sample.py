@@ -1,0 +1,150 @@
+"""The record of what became of each sample: it grows, and an interrupted run goes on from it."""
+
+import json
+import os
+
+import pytest
+from evaluation_problems import SETTINGS, digits, linear
+
+from advtool.errors import AdvtoolError
+from advtool.evaluation import evaluate
+from advtool.evaluation.measure import measure
+from advtool.evaluation.per_sample import PerSampleFile, SampleOutcome, runs_of
+from advtool.evaluation.plan import Evaluation
+
+RUN = {"model": "a"}
+
+
+def outcome(key: str, **changes) -> SampleOutcome:
+    fields = {"label": 1, "eps": 0.5, "prediction": 1, "broken_by": None, "distance": None}
+    return SampleOutcome(key, **{**fields, **changes})
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    file = PerSampleFile(path, [RUN])
+    file.append([outcome("a"), outcome("b")])
+    return path
+
+
+def test_what_was_written_is_known(written):
+    file = PerSampleFile(written, [RUN])
+    assert len(file) == 2 and file.known("b", 0.5) == outcome("b") and file.known("b", 0.25) is None
+    file.append([outcome("c")])
+    assert len(PerSampleFile(written, [RUN])) == 3 and len(written.read_bytes().splitlines()) == 4
+
+
+def test_only_an_incomplete_last_line_is_ever_taken_away(written, monkeypatch):
+    whole = written.read_bytes()
+    written.write_bytes(whole + b'{"key": "cut sh')
+    inode, opened = written.stat().st_ino, []
+    real = open
+    monkeypatch.setattr("builtins.open", lambda path, mode="r", **more: opened.append(mode) or real(path, mode, **more))
+    file = PerSampleFile(written, [RUN])
+    assert written.read_bytes() == whole and written.stat().st_ino == inode
+    file.append([outcome("c")])
+    assert written.read_bytes().startswith(whole) and {*opened} <= {"rb", "ab"}
+
+
+def test_outcomes_are_on_disk_before_append_returns(written, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(written.read_bytes()))
+    PerSampleFile(written, [RUN]).append([outcome("c")])
+    assert b'"c"' in synced[-1]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run": {"mo'])
+def test_an_empty_file_is_a_beginning(tmp_path, content):
+    path = tmp_path / "samples.jsonl"
+    path.write_bytes(content)
+    PerSampleFile(path, [RUN]).append([outcome("a")])
+    assert len(PerSampleFile(path, [RUN])) == 1
+
+
+@pytest.mark.parametrize("content", [b"notes", b"notes\n", b'{"run": {"model": "b"}, "schema": 1}\n', b"a\nb\n"])
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
+    path = tmp_path / "samples.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(AdvtoolError, match="another run"):
+        PerSampleFile(path, [RUN])
+    assert path.read_bytes() == content
+
+
+def test_a_line_that_is_no_outcome_is_named(written):
+    written.write_bytes(written.read_bytes() + b"[]\n")
+    with pytest.raises(AdvtoolError, match="line 4"):
+        PerSampleFile(written, [RUN])
+
+
+def test_it_cannot_be_written(tmp_path):
+    with pytest.raises(AdvtoolError, match="cannot write"):
+        PerSampleFile(tmp_path / "nowhere" / "samples.jsonl", [RUN])
+
+
+def test_an_interrupted_run_goes_on(tmp_path):
+    model, options = linear(), {"adv": "l2", "eps": [0.2, 0.3], "attack": "fgsm,pgd", "steps": 5, "checks": False}
+    path = tmp_path / "samples.jsonl"
+    expected = evaluate(model, digits(), per_sample=path, **options)["adversarial"]
+    whole = path.read_bytes()
+    assert len(whole.splitlines()) == 201
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:41]) + b'{"key": "cut sh')
+    attacked, net = [], model[1]
+    hook = net.register_forward_hook(lambda *arguments: attacked.append(1))
+    found = evaluate(model, digits(), per_sample=path, **options)["adversarial"]
+    assert path.read_bytes() == whole
+    for entry, other in zip(expected, found, strict=True):
+        for row in entry["breakdown"] + other["breakdown"]:
+            del row["seconds"]
+        assert entry == other
+    attacked.clear()
+    evaluate(model, digits(), per_sample=path, **options)
+    hook.remove()
+    assert len(attacked) == 1 and path.read_bytes() == whole  # the clean pass
+    evaluate(model, digits(), per_sample=path, **{**options, "eps": 0.4})
+    assert path.read_bytes().startswith(whole)
+    for changed in ({"steps": 6}, {"random_start": True}, {"seed": 1}, {"attack": "pgd"}):
+        with pytest.raises(AdvtoolError, match="another run"):
+            evaluate(model, digits(), per_sample=path, **{**options, **changed})
+    with pytest.raises(AdvtoolError, match="another run"):
+        evaluate(linear(1), digits(), per_sample=path, **options)
+
+
+def test_the_first_line_says_every_option_and_files_of_version_0_1_are_still_read(tmp_path):
+    plan = Evaluation.of(adv="l2", eps=0.3, attack="fgsm,pgd", steps=5, per_sample="x")
+    run, earlier = runs_of(plan, "abc", SETTINGS)
+    assert run["attacks"] == [
+        {"attack": "fgsm", "random_start": False, "targeted": False},
+        {
+            "attack": "pgd",
+            "steps": 5,
+            "step_size": {"per_eps": 0.5},
+            "random_start": False,
+            "restarts": 1,
+            "keep": "best",
+            "targeted": False,
+        },
+    ]
+    asked = runs_of(Evaluation.of(adv="l2", eps=0.3, steps=5, step_size=0.5, per_sample="x"), "abc", SETTINGS)[0]
+    assert asked["attacks"][0]["step_size"] == 0.5
+    path = tmp_path / "samples.jsonl"
+    start = (
+        '{"run": {"attacks": ["fgsm", "pgd"], "request": {"amp": false, "keep": null, "loss": null, "norm": "l2",'
+        ' "random_start": null, "restarts": 1, "seed": 0, "step_size": null, "steps": 5, "targeted": false},'
+        ' "sha256": "abc"}, "schema": 1}\n'
+    )
+    path.write_text(start + json.dumps(outcome("a").to_json()) + "\n")
+    assert len(PerSampleFile(path, [run, earlier])) == 1
+    other = runs_of(Evaluation.of(adv="l2", eps=0.3, attack="fgsm,pgd", steps=6, per_sample="x"), "abc", SETTINGS)
+    with pytest.raises(AdvtoolError, match="another run"):
+        PerSampleFile(path, other)
+
+
+def test_outcomes_of_other_images_are_refused(tmp_path):
+    plan = Evaluation.of(adv="l2", eps=0.5, steps=1, per_sample="x")
+    file = PerSampleFile(tmp_path / "samples.jsonl", [RUN])
+    images = digits()
+    file.append([outcome(images.keys[0], label=int(images.labels[0]) + 1)])
+    file = PerSampleFile(tmp_path / "samples.jsonl", [RUN])
+    with pytest.raises(AdvtoolError, match="other images"):
+        measure(plan, linear(), images, SETTINGS, record=file)
