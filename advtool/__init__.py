@@ -8,12 +8,12 @@ Everything that a command does is one call away from Python::
     from advtool.attacks import pgd
 """
 
+from importlib import import_module
+
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     if name == "load":  # imports torch, so only on demand
-        from advtool.models.checkpoint import load
-
-        return load
+        return import_module("advtool.models.checkpoint").load
     raise AttributeError(f"module 'advtool' has no attribute {name!r}")

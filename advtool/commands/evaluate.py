@@ -95,9 +95,17 @@ def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devi
         for file, model in zip(inputs.files, inputs.models, strict=True):
             check_fit(model, images.head, images.name, file)
             subject = Subject(model, file.path, file.sha256)
-            more = {"per_sample": options.per_sample, "checks": options.checks}
             with console.bar("evaluating", len(share(images)) * plan.passes) as progress:
-                made = evaluating.report(plan, subject, images, settings, base=inputs.base, progress=progress, **more)
+                made = evaluating.report(
+                    plan,
+                    subject,
+                    images,
+                    settings,
+                    base=inputs.base,
+                    per_sample=options.per_sample,
+                    checks=options.checks,
+                    progress=progress,
+                )
             reports.append(made)
         distributed.barrier()
     return reports

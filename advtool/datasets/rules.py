@@ -1,10 +1,11 @@
 """Rules that give a sample another label: from its label and its key alone, whatever order or shard it comes in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from advtool.errors import UsageError
+from advtool.registry import load
 from advtool.seeds import derive
 
 
@@ -90,41 +91,42 @@ class Way:
     Attributes
     ----------
     takes : the options that it uses, of those that not all ways use
-    rule : makes the rule, of what was asked, the class names, and the options that it takes by name; None where the
-        labels are a model's
+    maker : where the function is that makes the rule, of what was asked, the class names, and the options that it takes
+        by name; empty where the labels are a model's
     """
 
     takes: frozenset[str] = frozenset()
-    rule: Callable[..., Rule] | None = None
+    maker: str = ""
+
+    def rule(self, asked: object, classes: tuple[str, ...], **options: object) -> Rule:
+        """The rule that is asked for."""
+        made: Rule = load(self.maker)(asked, classes, **options)
+        return made
 
 
-def _shift(by: int, classes: tuple[str, ...]) -> Rule:
+def shifted(by: int, classes: tuple[str, ...]) -> Rule:
+    """The rule of a shift."""
     return Shift(classes, by)
 
 
-def _random(asked: bool, classes: tuple[str, ...], seed: int, exclude_true: bool) -> Rule:
+def random(asked: bool, classes: tuple[str, ...], seed: int, exclude_true: bool) -> Rule:
+    """The rule of random labels.
+
+    Raises
+    ------
+    UsageError
+        if there is no other class to draw
+    """
     if exclude_true and len(classes) == 1:
         raise UsageError("there is only one class", "exclude_true")
     return Random(classes, seed, exclude_true)
 
 
-def _map(name: str, classes: tuple[str, ...]) -> Rule:
-    from advtool.datasets.groupings import load
-
-    return load(name, classes)
-
-
-def _keep(listed: str, classes: tuple[str, ...]) -> Rule:
-    from advtool.datasets.groupings import keep
-
-    return keep(listed, classes)
-
-
 RULES: Mapping[str, Way] = {
-    "shift": Way(rule=_shift),
-    "random": Way(frozenset({"exclude_true", "seed"}), _random),
-    "map": Way(rule=_map),
-    "keep": Way(rule=_keep),
+    "shift": Way(maker="advtool.datasets.rules:shifted"),
+    "random": Way(frozenset({"exclude_true", "seed"}), "advtool.datasets.rules:random"),
+    "map": Way(maker="advtool.datasets.groupings:load"),
+    "keep": Way(maker="advtool.datasets.groupings:keep"),
     "predict": Way(frozenset({"arch", "normalize", "batch_size", "device"})),
 }
 """The ways to new labels, by the names of their options."""
