@@ -9,6 +9,9 @@ import pytest
 import torch
 
 import advtool as package
+from advtool import registry
+from advtool.data.arrays import load
+from advtool.data.sources import resolve
 
 
 def samples(data: bytes) -> dict[str, dict[str, bytes]]:
@@ -114,39 +117,31 @@ def test_results_do_not_depend_on_batches_or_shards(advtool, checkpoint):
         np.testing.assert_allclose(pixels(first[key]), pixels(second[key]), atol=1e-5)
 
 
-def test_several_checkpoints_make_several_reports(advtool, checkpoint):
-    process = advtool("eval", "--ckpt", checkpoint, "--ckpt", checkpoint, "-n", "50")
-    first, second = json.loads(process.stdout)["models"]
-    assert first["clean"] == second["clean"]
+@pytest.mark.parametrize("name", [name for name, attack in registry.ATTACKS.items() if "steps" in attack.takes])
+def test_no_step_is_no_step(advtool, checkpoint, tmp_path, name):
+    options = ["attack", "--attack", name, "--ckpt", checkpoint, "--split", "test", "-n", "12", "--eps", "0.5"]
+    options += ["--no-random-start"] if "random_start" in registry.get(name).takes else []
+    done = advtool(*options, "--steps", "0", "-o", "still.tar")
+    assert done.returncode == 0, done.stderr.decode()
+    still, clean = load(resolve(str(tmp_path / "still.tar"))), clean_digits(advtool)
+    record = still.head.records[-1]
+    assert (record["attack"], record["steps"]) == (name, 0)
+    if not registry.get(name).function.startswith("advtool.attacks.apgd"):  # looks at its random start: no step
+        for key, image in zip(still.keys, still.pixels, strict=True):
+            np.testing.assert_allclose(image, clean[key], atol=1e-6)
+    default = json.loads(advtool(*options, "--dry-run").stdout)
+    assert default["steps"] == default["options"]["steps"] >= 50
 
 
-def test_strict_turns_a_red_flag_into_a_status(advtool, tmp_path):
-    assert advtool("train", "--epochs", "0", "-o", "untrained", "-q").returncode == 0
-    process = advtool("eval", "--ckpt", "untrained", "--strict")
-    assert process.returncode == 1 and b"chance" in process.stderr
-    assert json.loads(process.stdout)["flags"][0]["name"] == "chance"
-
-
-def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
-    options = [
-        "--adv",
-        "l2",
-        "--eps",
-        "0.3",
-        "--steps",
-        "1,4,16",
-        "--step-size",
-        "0.1",
-        "--no-checks",
-        "--plot",
-        "c.png",
-    ]
-    process = advtool("eval", "--ckpt", checkpoint, *options)
-    assert process.returncode == 0, process.stderr.decode()
-    report = json.loads(process.stdout)
-    assert [entry["steps"] for entry in report["adversarial"]] == [1, 4, 16]
-    assert report["plateau"][0]["to_steps"] == 16
-    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+def test_a_dry_run_does_nothing_and_what_exists_is_overwritten_with_f_only(advtool, tmp_path, checkpoint):
+    options = ["attack", "--ckpt", checkpoint, "--data", "digits", "-n", "5", "--eps", "0.5", "--steps", "2"]
+    shown = json.loads(advtool(*options, "-o", "a.tar", "--dry-run").stdout)
+    assert (shown["output"], shown["adv"], shown["eps"]) == ("a.tar", "l2", 0.5) and not list(tmp_path.iterdir())
+    (tmp_path / "a.tar").write_bytes(b"precious")
+    assert advtool(*options, "-o", "a.tar").returncode == 2
+    assert (tmp_path / "a.tar").read_bytes() == b"precious"
+    assert advtool(*options, "-o", "a.tar", "-f").returncode == 0
+    assert len(samples((tmp_path / "a.tar").read_bytes())) == 5
 
 
 @pytest.mark.parametrize(
@@ -159,11 +154,6 @@ def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
         (["attack", "--attack", "cw", "--adv", "linf", "--eps", "0.1"], "only for l2"),
         (["attack", "--attack", "apgd-t", "--eps", "1", "--targeted"], "targeted"),
         (["attack", "--eps", "1", "--format", "jpeg"], "png8"),
-        (["eval", "--adv", "l2", "--eps", "1", "--attack", "autoatack"], "autoattack"),
-        (["eval", "--attack", "autoattack"], "--adv"),
-        (["eval", "--adv", "l2", "--eps", "1", "--steps", "0"], "--steps"),
-        (["eval", "--adv", "l2", "--eps", "1", "--plot", "x.gif"], ".png"),
-        (["eval", "--adv", "l2", "--eps", "1", "--attack", "fab", "--steps", "1,2"], "--steps"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
