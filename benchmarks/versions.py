@@ -1,8 +1,8 @@
 """Whether two checkouts give the same bytes for the examples of the documentation, on small data.
 
 ``python benchmarks/versions.py OLD NEW`` runs each line in a folder of its own under each checkout and compares
-files and standard output byte for byte; of tars, what is not the head; of reports, and of what checkpoints say of themselves, the
-keys that the old one has.
+files and standard output byte for byte: of tars what is not the head, of reports and of what checkpoints say of
+themselves the keys that the old one has.
 """
 
 import hashlib
