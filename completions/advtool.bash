@@ -11,24 +11,34 @@ _advtool() {
       command="$command ${COMP_WORDS[2]}" ;;
   esac
   case "$command:$previous" in
-    "attack:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
-    "attack:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
+    "attack:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fab fab-t square" -- "$word")); return ;;
+    "attack:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
     "attack:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
+    "attack:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
+    "attack:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "attack:--keep") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     "attack:--format") COMPREPLY=($(compgen -W "float32 png8" -- "$word")); return ;;
+    "data:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "data:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "distill:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "distill:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "distill:--from") COMPREPLY=($(compgen -W "image noise" -- "$word")); return ;;
+    "eval:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "eval:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "eval:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
+    "eval:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fab fab-t square autoattack" -- "$word")); return ;;
     "eval:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
-    "explain:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "explain:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
+    "explain:--method") COMPREPLY=($(compgen -W "gradient integrated-gradients smoothgrad large-eps interpolate weights samples" -- "$word")); return ;;
     "explain:--of") COMPREPLY=($(compgen -W "loss logit" -- "$word")); return ;;
     "explain:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
+    "explain:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "relabel:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "relabel:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "theory gaussian:--noise-kind") COMPREPLY=($(compgen -W "sd variance covariance" -- "$word")); return ;;
     "theory mixture:--case") COMPREPLY=($(compgen -W "mixture corollary2 corollary3 corollary4 squares theorem7" -- "$word")); return ;;
     "theory mle:--convention") COMPREPLY=($(compgen -W "nll paper" -- "$word")); return ;;
+    "train:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "train:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "train:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast free" -- "$word")); return ;;
@@ -36,20 +46,21 @@ _advtool() {
     "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle" -- "$word")); return ;;
     "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip rrc rrc+flip" -- "$word")); return ;;
     "train:--select") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
+    "train:--eval-data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
   esac
   case "$command" in
-    "attack") words="--ckpt --arch --normalize --data --split --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --keep --format --shard-size -o --out -f --force --resume -n --limit --data-root --download --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
-    "data") words="--data --split --list --info --verify --size --shard-size -o --out -f --force -n --limit --data-root --download --json -q --quiet -v --verbose --dry-run -h --help" ;;
-    "distill") words="--robust --ckpt --arch --normalize --data --split --from --steps --step-size --tol --layer --shard-size -o --out -f --force --resume -n --limit --data-root --download --max-memory --batch-size --seed --device --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
-    "eval") words="--ckpt --arch --normalize --data --split --adv --eps --attack --steps --step-size --search-step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot -n --limit --data-root --download --batch-size --seed --device --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
-    "explain") words="--ckpt --arch --normalize --data --split --method --of --baseline --variance --adv --eps --target --steps --step-size --points -n --limit --random --columns --names -o --out --shards -f --force --data-root --download --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
-    "relabel") words="--shift --random --exclude-true --map --keep --predict --classes --data --split -n --limit --data-root --download --arch --normalize -o --out --shard-size -f --force --seed --device --batch-size -q --quiet -v --verbose --dry-run -h --help" ;;
+    "attack") words="--attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --ckpt --arch --normalize --data --split --data-root --download -n --limit --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
+    "data") words="--list --info --verify --size --data --split --data-root --download -n --limit -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "distill") words="--robust --ckpt --arch --normalize --data --split --data-root --download -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --max-memory -q --quiet -v --verbose --dry-run -h --help" ;;
+    "eval") words="--ckpt --arch --normalize --data --split --data-root --download -n --limit --adv --eps --attack --steps --search-step-size --step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "explain") words="--data --method --of --baseline --variance --adv --eps --target --steps --step-size --points --ckpt --arch --normalize --split --data-root --download -n --limit --random --columns --names -o --out --shards -f --force --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "relabel") words="--shift --random --exclude-true --map --keep --predict --classes --data --split --data-root --download -n --limit --arch --normalize -o --out --shard-size -f --force --seed --device --batch-size -q --quiet -v --verbose --dry-run -h --help" ;;
     "theory bernoulli") words="--dim --tau-max --tau --eps -n --n --mix --weights --table --seeds --seed --check --samples --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory gaussian") words="--sigma1 --sigma2 --dim --distance --norm --eps --ratio --eps-p --radius --noise --noise-kind --lam --delta --simulate --seed --check --samples --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory mixture") words="--case --theta --w --sigma --eps --norm --dim --theta-squared --free --lam --bias --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory mle") words="--variances --dim --eps --mu --penalty --convention --residual --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory tradeoff") words="--dim --eta --p --eps --train-eps --lam --t --all-linear --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
-    "train") words="--data --split --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --top-pixels --init --normalize --epochs --batch-size --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size --ema --no-ema --ema-decay --val --select --trials --eval-data --eval-every --plot -o --out -f --force --resume --test-limit -n --limit --data-root --download --max-memory --workers --seed --device --amp --no-amp --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "train") words="--data --split --data-root --download -n --limit --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --top-pixels --init --normalize --epochs --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size --ema --no-ema --ema-decay --val --select --eval-data --eval-every --plot --test-limit --trials -o --out -f --force --resume --batch-size --seed --device --amp --no-amp --max-memory --workers --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac
   if [[ "$word" == -* ]]; then

@@ -4,12 +4,30 @@
 """
 
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer.main
 
+from advtool.cli.attack import Attack
+from advtool.cli.data import Data
+from advtool.cli.distill import Distill
+from advtool.cli.evaluate import Evaluate
+from advtool.cli.explain import Explain
 from advtool.cli.main import app
+from advtool.cli.relabel import Relabel
+from advtool.cli.theory import MODELS
+from advtool.cli.train import Train
+from advtool.data.catalogue import ENTRIES
+from advtool.options import Options, declarations, types
+
+KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, *MODELS.values())
+OR_FILES = ("--data", "--eval-data")
+"""Options whose value is a named dataset, or a file just as well."""
+
+LISTED = ("attack", "method")
+"""Fields whose names all stand in a table of the command."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +39,15 @@ class Flag:
     choices: tuple[str, ...]
     help: str
 
+    @property
+    def or_file(self) -> bool:
+        """Whether the value may be a file beside the choices."""
+        return not {*OR_FILES}.isdisjoint(self.names)
+
 
 @dataclass(frozen=True)
 class Command:
-    """A command by its words, such as ``theory gaussian``; a group of commands has `children` and few flags."""
+    """A command by its words, such as ``theory gaussian``; a group of commands has `children` and no flags."""
 
     words: tuple[str, ...]
     help: str
@@ -40,11 +63,13 @@ def commands() -> list[Command]:
     return list(_commands(typer.main.get_command(app), ()))
 
 
-def _commands(group, above: tuple[str, ...]):
+def _commands(group, above: tuple[str, ...]) -> Iterator[Command]:
+    kinds = {kind.command: kind for kind in KINDS}
     for name, command in sorted(group.commands.items()):
         words = (*above, name)
         children = tuple(_commands(command, words)) if hasattr(command, "commands") else ()
-        yield Command(words, _first_sentence(command.help), tuple(_flags(command)), children)
+        flags = () if children else tuple(_flags(kinds[" ".join(words)]))
+        yield Command(words, _first_sentence(command.help), flags, children)
 
 
 def _leaves(all_commands: list[Command]) -> list[Command]:
@@ -56,15 +81,35 @@ def _groups(all_commands: list[Command]) -> list[Command]:
     return [command for command in all_commands if command.children]
 
 
-def _flags(command):
-    for parameter in command.params:
-        if parameter.param_type_name != "option":
+def _flags(kind: type[Options]) -> Iterator[Flag]:
+    for name, declared in declarations(kind).items():
+        if not declared.names:
             continue
-        names = (*parameter.opts, *parameter.secondary_opts)
-        metavar = parameter.metavar or ""
-        choices = tuple(metavar.split("|")) if "|" in metavar and metavar.islower() else ()
-        yield Flag(names, not parameter.is_flag, choices, _first_sentence(parameter.help))
-    yield Flag(("-h", "--help"), False, (), "Show this message and exit.")
+        names = tuple(part for spelled in declared.names for part in spelled.split("/"))
+        choices = tuple(_choices(kind, name))
+        yield Flag(names, types(kind)[name] is not bool, choices, _first_sentence(declared.help) + _takers(kind, name))
+    yield Flag(("-h", "--help"), False, (), "Show this message and exit")
+
+
+def _choices(kind: type[Options], name: str) -> Iterable[str]:
+    """What can stand for the value of an option, as far as it is known."""
+    declared = declarations(kind)[name]
+    if declared.spelling in OR_FILES:
+        return ENTRIES
+    if name in LISTED:
+        return next(table.takes for table in kind.tables if table.by == name)
+    metavar = declared.metavar or ""
+    return declared.choices or (metavar.split("|") if "|" in metavar and metavar.islower() else ())
+
+
+def _takers(kind: type[Options], name: str) -> str:
+    """Which choices an option is for, in brackets; empty if it is for all."""
+    partly = [table for table in kind.tables if 0 < len(table.takers(name)) < len(table.takes)]
+    words = (
+        f"needs --{table.by}" if {*table.takes} - {*table.takers(name)} == {"none"} else ", ".join(table.takers(name))
+        for table in partly
+    )
+    return "".join(f" ({word})" for word in words)
 
 
 def _first_sentence(text: str | None) -> str:
@@ -85,8 +130,9 @@ def bash(all_commands: list[Command]) -> str:
         for flag in command.flags:
             if flag.choices:
                 pattern = "|".join(f'"{command.name}:{name}"' for name in flag.names)
+                files = "-f " if flag.or_file else ""
                 values.append(
-                    f'    {pattern}) COMPREPLY=($(compgen -W "{" ".join(flag.choices)}" -- "$word")); return ;;'
+                    f'    {pattern}) COMPREPLY=($(compgen {files}-W "{" ".join(flag.choices)}" -- "$word")); return ;;'
                 )
     names = " ".join(command.name for command in all_commands)
     return f"""# bash completion for advtool; generated by completions/generate.py
@@ -135,9 +181,7 @@ def zsh(all_commands: list[Command]) -> str:
     for command in _leaves(all_commands):
         lines = []
         for flag in command.flags:
-            value = (
-                f":value:({' '.join(flag.choices)})" if flag.choices else ":value:_files" if flag.takes_value else ""
-            )
+            value = _zsh_value(flag)
             excluded = " ".join(flag.names)
             for name in flag.names:
                 lines.append(f"        '({excluded}){name}[{_quoted(flag.help)}]{value}'")
@@ -145,6 +189,10 @@ def zsh(all_commands: list[Command]) -> str:
         cases.append(f"      '{command.name}')\n      _arguments \\\n{body} \\\n        '*:file:_files' ;;")
     return f"""#compdef advtool
 # zsh completion for advtool; generated by completions/generate.py
+_advtool_data() {{
+  compadd -- {" ".join(ENTRIES)}
+  _files
+}}
 _advtool() {{
   local -a commands=(
 {described}
@@ -165,6 +213,12 @@ _advtool() {{
 }}
 _advtool "$@"
 """
+
+
+def _zsh_value(flag: Flag) -> str:
+    if flag.or_file:
+        return ":value:_advtool_data"
+    return f":value:({' '.join(flag.choices)})" if flag.choices else ":value:_files" if flag.takes_value else ""
 
 
 def _described(all_commands) -> str:
@@ -188,7 +242,8 @@ def _fish_commands(siblings, above: str) -> list[str]:
         lines.append(f"{when} -f -a {name} -d '{_quoted(command.help)}'")
         for flag in command.flags if not command.children else ():
             spellings = " ".join(f"-l {n[2:]}" if n.startswith("--") else f"-s {n[1:]}" for n in flag.names)
-            value = f" -x -a '{' '.join(flag.choices)}'" if flag.choices else " -r" if flag.takes_value else ""
+            value = (" -r" if flag.or_file else " -x") if flag.choices else " -r" if flag.takes_value else ""
+            value += f" -a '{' '.join(flag.choices)}'" if flag.choices else ""
             when = f"complete -c advtool -n '{above}{_seen(name)}'"
             lines.append(f"{when} {spellings}{value} -d '{_quoted(flag.help)}'")
     return lines

@@ -31,6 +31,25 @@ def test_bash_completes_commands_options_and_choices():
     assert complete(["advtool", "tr"]) == ["train"]
     assert complete(["advtool", "train", "--ep"]) == ["--eps", "--eps-warmup", "--epochs"]
     assert complete(["advtool", "eval", "--adv", "l"]) == ["l2", "linf"]
+    assert complete(["advtool", "eval", "--attack", "a"]) == ["apgd", "apgd-ce", "apgd-dlr", "apgd-t", "autoattack"]
+    assert complete(["advtool", "attack", "--attack", "f"]) == ["fgsm", "fab", "fab-t"]
+    assert complete(["advtool", "explain", "--method", "w"]) == ["weights"]
+    assert complete(["advtool", "data", "--split", "t"]) == ["train", "test"]
+
+
+def test_bash_completes_datasets_and_files(tmp_path, monkeypatch):
+    (tmp_path / "mnist-shards").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for words in (["train", "--data"], ["train", "--eval-data"], ["explain", "--data"]):
+        assert sorted(complete(["advtool", *words, "mn"])) == ["mnist", "mnist-shards"]
+
+
+def test_descriptions_say_whom_an_option_is_for():
+    lines = (COMPLETIONS / "advtool.fish").read_text().splitlines()
+    (restarts,) = (line for line in lines if "from attack'" in line and "-l restarts" in line)
+    assert "(pgd, apgd, apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square)" in restarts
+    (beta,) = (line for line in lines if "from train'" in line and "-l beta" in line)
+    assert "(trades, mart)" in beta
 
 
 def test_bash_completes_the_commands_of_a_group():

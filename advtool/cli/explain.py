@@ -41,7 +41,7 @@ class Method(Options):
         minimum=0,
         parse=fraction,
         help="Radius on the [0,1] pixel scale.",
-        unset="by image size, as in Tsipras et al. 2018 (28×28: l2 4, linf 0.3)",
+        unset="by image size (as Tsipras et al. 2018; 28×28: l2 4, linf 0.3)",
     )
     target: str = option(
         "--target",
@@ -53,8 +53,8 @@ class Method(Options):
         "--steps",
         metavar="K",
         minimum=1,
-        help="PGD steps (40 if not given), copies of smoothgrad (50), points of integrated-gradients.",
-        unset="of points 64, and more where their sum is off by over 1%",
+        help="PGD steps, copies of smoothgrad, or points of integrated-gradients.",
+        unset="40 (PGD), 50 (smoothgrad), 64 points and more where their sum is off by over 1%",
     )
     step_size: float | None = option("--step-size", metavar="A", help="Of PGD.", unset="2.5·eps/steps")
     points: int = option("--points", metavar="K", minimum=2, maximum=200, default=20, help="Pictures on the way.")

@@ -11,7 +11,7 @@ from advtool.explain import saliency
 from advtool.explain.interpolate import POINTS
 from advtool.explain.large_eps import STEPS, default_eps
 from advtool.explain.methods import ATTRIBUTIONS, Method, chosen
-from advtool.registry import NORMS
+from advtool.registry import NORMS, check_radius
 
 COLUMNS = 10
 
@@ -136,12 +136,15 @@ class Explanation:
         Raises
         ------
         UsageError
-            for a method, quantity or norm that does not exist, and for lists of methods that do not go together
+            for a method, quantity or norm that does not exist, a radius on another scale, and for lists of methods that
+            do not go together
         """
         if of is not None and of not in saliency.QUANTITIES:
             raise unknown("quantity", of, saliency.QUANTITIES, parameter="of")
         if norm not in NORMS:
             raise unknown("norm", norm, NORMS, parameter="adv")
+        if eps is not None:
+            check_radius(norm, eps)
         found = chosen(methods)
         copies = saliency.SMOOTHGRAD_COPIES if steps is None else steps
         attributors = tuple(

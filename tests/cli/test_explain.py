@@ -223,10 +223,10 @@ def made(folder, shape: tuple[int, int, int], classes: int, weight: float = 0.1)
     [
         (["--method", "gradeint"], "gradient"),
         (["--method", "gradient,samples"], "list"),
-        (["--method", "samples"], "no --ckpt"),
+        (["--method", "samples"], "--ckpt: is for .* not for --method samples"),
         (["--method", "weights"], "not linear"),
         (["--method", "large-eps", "--target", "11"], "unknown target"),
-        (["--method", "large-eps", "--shards", "x.tar"], "advtool attack"),
+        (["--method", "large-eps", "--shards", "x.tar"], "--shards: is for .* not for --method large-eps"),
         (["--method", "large-eps", "--adv", "linf", "--eps", "8"], "8/255"),
         (["--data", "digits", "--data", "digits"], "samples"),
         (["-o", "x.gif"], ".png"),
@@ -261,7 +261,9 @@ def test_a_dry_run_shows_what_the_defaults_come_to(explain, checkpoint):
     shown = explain(*options, "--method", "large-eps")
     settings = {"method": "large-eps", "adv": "l2", "eps": 1.5, "steps": 40, "target": "random", "step_size": 0.09375}
     assert shown["settings"] == [settings]
-    assert (shown["n"], shown["batch_size"], shown["split"]) == (10, 512, "test")
+    found = shown["options"]
+    assert (found["limit"], found["batch_size"], found["split"]) == (10, 512, "test")
+    assert {name: found[name] for name in ("adv", "eps", "steps", "target", "step_size")}.items() <= settings.items()
     assert [settings["of"] for settings in explain(*options, "--method", "gradient,smoothgrad")["settings"]] == [
         "loss",
         "logit",
