@@ -44,8 +44,7 @@ def run(options: Evaluate) -> None:
     plan = _planned(options)
     evaluating.check(plan, options.per_sample, len(options.ckpt))
     if options.plot:
-        plots.check_path(options.plot)
-        output.check_directory(Path(options.plot).parent, "--plot")
+        output.check_figure(options.plot)
     device, reason = devices.choose(options.device)
     inputs = _inputs(options, device)
     amp = devices.use_amp(options.amp, device, training=False)

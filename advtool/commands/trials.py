@@ -74,7 +74,8 @@ def _summary(trials: Sequence[dict]) -> dict:
 def _adversarial(entries: Sequence[dict]) -> dict:
     settings = {name: entries[0][name] for name in ("adv", "eps", "attack", "steps", "step_size", "n")}
     risks = [entry["risk"] for entry in entries]
-    return settings | {"accuracy": _over(entries, "accuracy"), "risk": {name: _over(risks, name) for name in risks[0]}}
+    risk = {name: _over(risks, name) for name in ("classification", "adversarial", "joint")}
+    return settings | {"accuracy": _over(entries, "accuracy"), "risk": risk}
 
 
 def _over(records: Sequence[dict], name: str) -> dict:

@@ -4,18 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advtool.io.figures import figure_format, write_figure
+from advtool.io.figures import write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _Series = tuple[str, list[float], Sequence[Mapping[str, Any]]]
 """A name, what is on the x axis, and the entries there."""
-
-
-def check_path(path: str) -> None:
-    """Refuse a file name that no figure can be written to."""
-    figure_format(path)
 
 
 def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
