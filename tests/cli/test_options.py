@@ -90,7 +90,7 @@ def cases() -> Iterator[Case]:
         yield Case("eval", name, ("--attack", name, "--adv", "l2", "--eps", "0.5"), frozenset(lacking))
     attacked = ATTACK_OPTIONS - {"keep", "targeted"} | {"eps", "attack", "search_step_size"}
     yield Case("eval", "clean", (), frozenset(attacked | {"lam", "base", "per_sample"}))
-    curve = ("--adv", "l2", "--eps", "0.5", "--steps", "2,4")
+    curve = ("--adv", "l2", "--eps", "0.5", "--steps", "2,4", "--attack", "pgd")
     yield Case("eval", "curve", curve, frozenset({"restarts", "base", "per_sample", "loss"}))
 
     own = {
@@ -173,11 +173,11 @@ def base(case: Case) -> list[str]:
     return found if case.command == "data" else [*found, "--data", data]
 
 
-def typed(kind: type[Options], name: str, other: dict[str, str]) -> list[str]:
-    """An option as it is typed, with a value that is no default."""
+def typed(kind: type[Options], name: str, other: dict[str, str], default: object) -> list[str]:
+    """An option as it is typed, with a value that is not the default."""
     declared = declarations(kind)[name]
     flag, _, off = declared.spelling.partition("/")
-    return [flag, {**VALUES, **other}[name]] if name in VALUES else [off if name in ("checks",) else flag]
+    return [flag, {**VALUES, **other}[name]] if name in VALUES else [off if default is True else flag]
 
 
 def resolved(case: Case, *more: str) -> dict:
@@ -194,12 +194,16 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
     for name, declared in declarations(case.kind).items():
         if not declared.recorded or not declared.names or (name in given and name not in case.unused):
             continue
-        if name in RIVALS.get(case.command, ()):
+        if name in (*RIVALS.get(case.command, ()), *RIVALS.get(case.entry, ())):
             continue
+        beside, other = (
+            ALONGSIDE.get(name, []),
+            OTHER.get(case.entry, {"split": "train"} if case.command == "eval" else {}),
+        )
         line = [
             *base(case),
-            *typed(case.kind, name, OTHER.get(case.entry, {"split": "train"} if case.command == "eval" else {})),
-            *ALONGSIDE.get(name, []),
+            *typed(case.kind, name, other, plain["options"][name]),
+            *([] if given & {*_fields_of(beside, case.kind)} else beside),
         ]
         status, out, error = run(*line)
         flag = declared.spelling.partition("/")[0]
@@ -226,8 +230,9 @@ SPLIT = ("clean", "plain", "image", "samples")
 RIVALS = {
     "relabel": ("shift", "random", "map", "keep", "predict", "classes"),
     "data": ("list", "info", "verify", "data"),
+    **dict.fromkeys(("cw", "ddn"), ("adv",)),
 }
-"""Choices that exclude one another, and what only confirms what the source says."""
+"""Choices that exclude one another, and what only confirms what the source says; by command, or by choice."""
 
 
 def _fields_of(line: list[str], kind: type[Options]) -> Iterator[str]:
