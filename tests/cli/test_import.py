@@ -61,6 +61,8 @@ def test_evaluation_conversion_and_attack_of_a_pytorch_file(advtool, linear_file
     again = json.loads(
         advtool("eval", "--ckpt", converted, "--json", "--adv", "l2", "--eps", "0.3", "-n", "100").stdout
     )
+    for entry in (*report["adversarial"], *again["adversarial"]):
+        assert entry.pop("breakdown")[0].pop("seconds") >= 0
     assert (again["clean"], again["adversarial"]) == (report["clean"], report["adversarial"])
 
     attacked = advtool(
