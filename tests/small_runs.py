@@ -51,7 +51,8 @@ def _added(command: str, given: list[str], piped: bool) -> list[str]:
     added: list[str] = []
     if command == "data":
         return added
-    if "-n" not in given and not images_piped:  # a reader that stops early would break its pipe
+    converts = "--init" in given and "0" in given and "--data" not in given  # no images are read
+    if "-n" not in given and not images_piped and not converts:  # a reader that stops early would break its pipe
         added += ["-n", IMAGES[command]]
     if command == "train":
         added += [] if "--epochs" in given else ["--epochs", "1"]

@@ -32,7 +32,7 @@ def check_value(declared: Option, name: str, value: Any) -> None:
         return
     least = 0 if declared.parse is None and isinstance(value, float) and declared.minimum is None else declared.minimum
     for broken, words in (
-        (not math.isfinite(value), "finite"),
+        (math.isnan(value) or (declared.parse is None and math.isinf(value)), "finite"),
         (least is not None and value < least, f"at least {least:g}" if least is not None else ""),
         (declared.maximum is not None and value > declared.maximum, f"at most {declared.maximum}"),
         (declared.above is not None and value <= declared.above, f"above {declared.above}"),

@@ -75,7 +75,7 @@ def test_flat_models_one_class_and_no_images(norm):
     x = torch.full((3, 1, 8, 8), 0.5)
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     nn.init.zeros_(flat[1].weight)
-    assert torch.equal(fgsm(flat, x, torch.tensor([0, 1, 2]), norm, 0.5), x)
+    assert torch.equal(fgsm(flat, x, torch.tensor([0, 1, 2]), ball(norm, 0.5)), x)
     one = nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
     assert torch.equal(fgsm(one, x, torch.zeros(3, dtype=torch.long), ball(norm, 0.5)), x)
     assert fgsm(flat, x[:0], torch.zeros(0, dtype=torch.long), ball(norm, 0.5), random_start=True).shape == (0, 1, 8, 8)

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from advtool import keyed
-from advtool.data.augment import CHOICES, PADDING, augment
+from advtool.data.augment import PADDING, augment
+from advtool.training.options import AUGMENTATIONS
 
 N = 40
 IDS = keyed.ids_of(f"k{i}" for i in range(N))
@@ -36,14 +37,14 @@ def reference(x: torch.Tensor, ids: torch.Tensor, seed: int, kind: str) -> np.nd
     return np.stack(out)
 
 
-@pytest.mark.parametrize("kind", CHOICES)
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_equals_a_loop_over_images_and_pixels(kind, channels):
     x = pictures(channels=channels)
     np.testing.assert_array_equal(augment(x, IDS, 5, kind), reference(x, IDS, 5, kind))
 
 
-@pytest.mark.parametrize("kind", CHOICES)
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
 def test_the_input_stays_as_it_was(kind):
     x = pictures()
     before = x.clone()

@@ -4,12 +4,12 @@ import torch
 
 import advtool
 from advtool.attacks import pgd
+from advtool.ball import L2
 from advtool.data.arrays import Images, load
 from advtool.data.correlation import label_correlation, most_correlated
 from advtool.data.sources import resolve
 from advtool.errors import UsageError
 from advtool.io.head import Head
-from advtool.threat import Threat
 from advtool.training.options import Training
 from advtool.training.run import TrainingRun
 
@@ -71,7 +71,7 @@ def test_a_model_of_few_pixels_sees_no_others_before_and_after_a_file(tmp_path):
     assert (gradient[:, ~seen] == 0).all() and (gradient[:, seen] != 0).any()
     other = torch.where(seen.view(1, 1, 8, 8), x, torch.rand_like(x))
     assert torch.equal(loaded(other), logits)
-    moved = pgd(loaded, x.detach(), logits.argmax(1), Threat.evaluation("l2", 0.3)) - x.detach()
+    moved = pgd(loaded, x.detach(), logits.argmax(1), L2(0.3)) - x.detach()
     assert (moved.flatten(1)[:, ~seen] == 0).all() and moved.abs().max() > 0
 
 
@@ -84,5 +84,5 @@ def test_a_model_that_goes_on_keeps_its_pixels(tmp_path):
     file = checkpoints.read(streams.open_path(path))
     second = TrainingRun(resolve("digits"), Training(epochs=1, limit=100), CPU, file)
     assert second.model.spec.pixels == first.model.spec.pixels
-    with pytest.raises(UsageError, match="--top-pixels"):
+    with pytest.raises(UsageError, match="top_pixels"):
         _ = TrainingRun(resolve("digits"), Training(top_pixels=3), CPU, file).model

@@ -14,6 +14,9 @@ from advtool.io.shards import shard_paths, write_file
 HEAD = Head(classes=("a", "b", "c"), num_classes=3, shape=(3, 8, 8), split="train", history=("advtool data",))
 N = 7
 
+# webdataset leaves the files that it reads to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+
 
 def image(kind: str, index: int) -> np.ndarray:
     return make.floats(index) if kind == "npy" else make.pixels(index, channels=1 if kind == "grey" else 3)

@@ -14,6 +14,7 @@ from advtool.evaluation.measure import accuracies
 from advtool.io import checkpoints, streams
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.training.average import Average
+from advtool.training.objectives.adversarial import Adversarial
 from advtool.training.options import Training
 from advtool.training.overfitting import Guard
 from advtool.training.run import TrainingRun
@@ -183,13 +184,9 @@ def test_robustness_against_the_one_step_alone_is_warned_of(advtool):
 
 
 def test_the_radius_grows_while_it_warms_up(monkeypatch):
-    from advtool.training import objectives
-
     seen = []
-    original = objectives.Adversarial.outcome
-    monkeypatch.setattr(
-        objectives.Adversarial, "outcome", lambda self, batch: seen.append(batch.threat) or original(self, batch)
-    )
+    original = Adversarial.outcome
+    monkeypatch.setattr(Adversarial, "outcome", lambda self, batch: seen.append(batch.threat) or original(self, batch))
     run(eps_warmup=2.0, batch_size=100, epochs=3).fit()
     expected = [min(1, step / 6) * 0.1 for step in range(1, 10)]
     assert [threat.eps for threat in seen] == pytest.approx(expected)
