@@ -151,14 +151,15 @@ END
 )
 def test_the_commands_of_a_page_run(page, tmp_path, programs, stand_ins):
     shutil.copytree(stand_ins, tmp_path, dirs_exist_ok=True, copy_function=os.link)
-    python = ""
-    for block in blocks(page):
-        if block.not_run or block.language not in ("sh", "console", "python"):
-            continue
+    run_here = [block for block in blocks(page) if not block.not_run and block.language in ("sh", "console", "python")]
+    python = [block for block in run_here if block.language == "python"]
+    for block in run_here:
         script = block.script
-        if block.language == "python":  # goes on from the blocks before it
-            python += block.text.replace("resnet50", SMALLER["--arch"]["resnet50"]) + "\n"
-            (tmp_path / "block.py").write_text(python)
+        if block.language == "python":  # they go on from one another, and so are run as one
+            if block is not python[-1]:
+                continue
+            text = "\n".join(part.text for part in python)
+            (tmp_path / "block.py").write_text(text.replace("resnet50", SMALLER["--arch"]["resnet50"]))
             script = "python block.py"
         result = run(script, tmp_path, programs)
         assert result.returncode == 0, f"{page.name}, line {block.line}:\n{script}\n{result.stderr.decode()}"

@@ -224,7 +224,7 @@ OTHER = {
 }
 """Values for choices whose defaults are those of `VALUES`."""
 
-SPLIT = ("clean", "plain", "image", "samples")
+SPLIT = ("clean", "image", "samples")
 """Cases with a source that has parts; the others read a small one."""
 
 RIVALS = {
