@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.errors import UsageError
 
 _TINY = torch.finfo(torch.float32).tiny
@@ -129,8 +129,8 @@ class L2(Ball):
         return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(self.eps))
 
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
-        direction = self.step(keyed.normal(like.shape, ids, keyed.derive(seed, "direction")))
-        radius = keyed.uniform((len(like), 1), ids, keyed.derive(seed, "radius")).pow(1 / like.shape[1:].numel())
+        direction = self.step(keyed.normal(like.shape, ids, seeds.derive(seed, "direction")))
+        radius = keyed.uniform((len(like), 1), ids, seeds.derive(seed, "radius")).pow(1 / like.shape[1:].numel())
         return (self.eps * per_example(radius, like) * direction).to(like.dtype)
 
 

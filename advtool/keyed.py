@@ -11,10 +11,6 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from advtool.seeds import derive
-
-__all__ = ["derive", "ids_of", "normal", "uniform"]
-
 _GOLDEN = -7046029254386353131  # 2⁶⁴ divided by the golden ratio, as a signed integer
 _MIX_1, _MIX_2 = -4658895280553007687, -7723592293110705685
 

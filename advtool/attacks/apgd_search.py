@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import logits_of
 from advtool.attacks.success import Strongest, confirmed, fooled
 from advtool.ball import Ball, per_example
@@ -46,7 +46,7 @@ class Search:
             rows = strongest.remaining() if self.early_stop else everyone
             if not len(rows):
                 break
-            self._ascend(objective, rank, rows, keyed.derive(self.seed, "run", number), strongest)
+            self._ascend(objective, rank, rows, seeds.derive(self.seed, "run", number), strongest)
         return strongest.inputs
 
     def _ascend(self, objective: Objective, rank: Objective, rows: Tensor, seed: int, strongest: Strongest) -> None:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.attacks.guard import attack, logits_of
 from advtool.attacks.losses import log_odds
 from advtool.attacks.smallest import Smallest
@@ -78,6 +78,6 @@ def _direction(gradient: Tensor, ball: Ball) -> Tensor:
     """The gradient at length 1; where it is 0 a fixed direction, the same for every example."""
     unit = ball.step(gradient)
     ids = torch.zeros(1, dtype=torch.int64, device=gradient.device)
-    fixed = ball.step(keyed.normal((1, *gradient.shape[1:]), ids, keyed.derive(0, "ddn")))
+    fixed = ball.step(keyed.normal((1, *gradient.shape[1:]), ids, seeds.derive(0, "ddn")))
     stuck = per_example((unit == 0).flatten(1).all(1), gradient)
     return torch.where(stuck, fixed.to(gradient.dtype), unit)

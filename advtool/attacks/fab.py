@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
@@ -83,7 +83,7 @@ def fab(
             start = inputs[rows]
             if restart:
                 radius = smallest.distance[rows].clamp_max(reach) / 2
-                offset = ball.with_eps(1).random(start, ids[rows], keyed.derive(seed, "fab", rank, restart))
+                offset = ball.with_eps(1).random(start, ids[rows], seeds.derive(seed, "fab", rank, restart))
                 start = (start + per_example(radius, start).to(start.dtype) * offset).clamp(0, 1)
             search.run(model, smallest, rows, inputs[rows], labels[rows], others[rows, rank], start)
     smallest.bisect(_BISECTIONS)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import log_odds
 from advtool.ball import Ball
@@ -49,7 +49,7 @@ def fgsm(
     """
     x, alpha = inputs.clone(), ball.eps
     if random_start and ball.eps > 0:
-        delta = ball.random(inputs, numbered(inputs, ids), keyed.derive(seed, "start"))
+        delta = ball.random(inputs, numbered(inputs, ids), seeds.derive(seed, "start"))
         x, alpha = (inputs + delta).clamp(0, 1), 1.25 * ball.eps
     x.requires_grad_(True)
     loss = log_odds(logits_of(model, x, amp), labels)

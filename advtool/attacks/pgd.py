@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import cross_entropy
 from advtool.attacks.success import Strongest, confirmed, fooled
@@ -74,7 +74,7 @@ def pgd(
     for restart in range(restarts):
         start = inputs.clone()
         if ball.eps > 0 and (wanted["random_start"] or restart):
-            start = (inputs + ball.random(inputs, ids, keyed.derive(seed, "restart", restart))).clamp(0, 1)
+            start = (inputs + ball.random(inputs, ids, seeds.derive(seed, "restart", restart))).clamp(0, 1)
         adversarial = ascend(
             model,
             inputs,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import margin
 from advtool.attacks.square_moves import Moves, moves_of
@@ -70,7 +70,7 @@ def square(
         strongest.see(inputs, loss, success)
         one_class = loss.isinf().all()
         for restart in range(0 if ball.eps == 0 or steps == 0 or one_class else restarts):
-            derived = keyed.derive(seed, "restart", restart)
+            derived = seeds.derive(seed, "restart", restart)
             _search(look, strongest, inputs, labels, moves, ball.eps, steps, p_init, ids, derived)
     return strongest.inputs
 
@@ -92,7 +92,7 @@ def _search(
     inputs, labels, ids = inputs[rows], labels[rows], ids[rows]
     _, channels, height, width = inputs.shape
     u = inputs.new_empty(len(rows), 0)
-    x = moves.start(inputs, eps, ids, keyed.derive(seed, "start"))
+    x = moves.start(inputs, eps, ids, seeds.derive(seed, "start"))
     best, success = look(x, labels)
     for query in range(steps - 1):
         if success.any():
@@ -103,7 +103,7 @@ def _search(
             return
         if query % _DRAWN_AT_ONCE == 0:
             shape = (len(rows), _DRAWN_AT_ONCE, moves.numbers(channels))
-            u = keyed.uniform(shape, ids, keyed.derive(seed, "queries from", query))
+            u = keyed.uniform(shape, ids, seeds.derive(seed, "queries from", query))
         p = p_init / 2 ** sum(int(query / steps * 10_000) > at for at in _HALVED_AT)
         h = moves.side(p * height * width, min(height, width))
         tried = moves.propose(inputs, x, eps, h, u[:, query % _DRAWN_AT_ONCE])

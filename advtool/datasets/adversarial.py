@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import predictions_of, untouched
 from advtool.ball import Ball, per_example
 from advtool.data.arrays import SampleChecker
@@ -62,7 +62,7 @@ def adversarial_samples(
     tally : is added up as the stream goes on
     """
     tally = AdversarialTally() if tally is None else tally
-    seed, targeted = keyed.derive(settings.seed, "evaluation"), attack.targeted
+    seed, targeted = seeds.derive(settings.seed, "evaluation"), attack.targeted
     with untouched(model):
         for batch in sample_batches(samples, check, settings):
             if file_format == "png8" and batch.pixels.dtype != torch.uint8:

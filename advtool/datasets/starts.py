@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
 from advtool.data.sources import Source
@@ -41,7 +41,7 @@ class Noise:
     described = "uniform noise"
 
     def __init__(self, shape: tuple[int, int, int], seed: int):
-        self._shape, self._seed = shape, keyed.derive(seed, "start")
+        self._shape, self._seed = shape, seeds.derive(seed, "start")
 
     def __call__(self, keys: list[str]) -> tuple[Tensor, list[None]]:
         return keyed.uniform((len(keys), *self._shape), keyed.ids_of(keys), self._seed), [None] * len(keys)
@@ -57,7 +57,7 @@ class Pool:
     def __init__(self, capacity: int, seed: int):
         self.capacity, self.offered, self._seed = capacity, 0, seed
         self._images: list[tuple[str, np.ndarray]] = []
-        self._random = random.Random(keyed.derive(seed, "reservoir"))
+        self._random = random.Random(seeds.derive(seed, "reservoir"))
         self._order: list[int] | None = None
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class Pool:
 
     def _draw(self, key: str) -> int:
         """Rank, in the order of the keys, of a sample's start."""
-        draw, own = keyed.derive(self._seed, "start", key), self._ranks.get(key)
+        draw, own = seeds.derive(self._seed, "start", key), self._ranks.get(key)
         if own is None:
             return draw % len(self)
         if len(self) == 1:

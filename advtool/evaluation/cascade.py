@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import predictions_of
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, unseen
@@ -114,7 +114,7 @@ def _attack(
     settings: Settings,
 ) -> None:
     """Run one attack on those of the images that stand, and note whom it breaks."""
-    seed = keyed.derive(settings.seed, "evaluation")
+    seed = seeds.derive(settings.seed, "evaluation")
     for part, (x, y, ids) in images.batches(places[fates.broken_by[places] == STANDS]):
         adversarial = attack(model, x, y, ids=ids, seed=seed, amp=settings.amp)
         broken = (predictions_of(model, adversarial) != y).cpu()

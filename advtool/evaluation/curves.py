@@ -8,7 +8,7 @@ import time
 
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.pgd import ascend
 from advtool.attacks.success import Strongest
 from advtool.data.arrays import Images
@@ -64,7 +64,7 @@ def _read(
     x, y, ids = batch
     z, ball = x, attack.ball
     if attack.options["random_start"] and ball.eps > 0:
-        seed = keyed.derive(keyed.derive(settings.seed, "evaluation"), "restart", 0)
+        seed = seeds.derive(seeds.derive(settings.seed, "evaluation"), "restart", 0)
         z = (x + ball.random(x, ids, seed)).clamp(0, 1)
     for before, after in itertools.pairwise((0, *read_at)):
         strongest = Strongest(x)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed, registry
+from advtool import registry, seeds
 from advtool.attacks.guard import logits_of, predictions_of, untouched
 from advtool.attacks.losses import cross_entropy
 from advtool.ball import Ball
@@ -131,7 +131,7 @@ class _Trial:
     def standing(self, attack: str, ball: Ball, **asked: Any) -> float:
         """The share of the images that an attack leaves standing."""
         planned = registry.get(attack).plan(ball, asked)
-        adversarial = planned(self.model, self.x, self.y, ids=self.ids, seed=keyed.derive(self.seed, "flags"))
+        adversarial = planned(self.model, self.x, self.y, ids=self.ids, seed=seeds.derive(self.seed, "flags"))
         return float((predictions_of(self.model, adversarial) == self.y).float().mean())
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks.guard import predictions_of
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, predictions
@@ -21,7 +21,7 @@ def excess(
     model, base : in eval mode
     clean : int64, N, the model's predictions for the clean images
     """
-    answers, seed, found = predictions(base, images), keyed.derive(settings.seed, "evaluation"), 0
+    answers, seed, found = predictions(base, images), seeds.derive(settings.seed, "evaluation"), 0
     for places, (x, _, ids) in images.batches((clean == answers).nonzero()[:, 0]):
         answer = answers[places].to(x.device)
 

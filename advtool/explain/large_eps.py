@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.attacks import pgd
 from advtool.attacks.guard import logits_of, untouched
 from advtool.ball import Ball
@@ -28,7 +28,7 @@ def default_eps(norm: str, shape: tuple[int, int, int]) -> float:
 
 def random_targets(labels: Tensor, ids: Tensor, classes: int, seed: int = 0) -> Tensor:
     """For each example one of the other classes, each as likely, keyed by its id: N."""
-    draws = keyed.uniform((len(labels), 1), ids, keyed.derive(seed, "target"))[:, 0]
+    draws = keyed.uniform((len(labels), 1), ids, seeds.derive(seed, "target"))[:, 0]
     return (labels + 1 + (draws * (classes - 1)).long().clamp(max=max(classes - 2, 0))) % classes
 
 

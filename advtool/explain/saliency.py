@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import log_odds
 from advtool.device import float64
@@ -104,7 +104,7 @@ def smoothgrad(
 
 def noise(like: Tensor, variance: float, ids: Tensor, seed: int, copy: int) -> Tensor:
     """The noise that `smoothgrad` adds in one copy."""
-    return (variance**0.5 * keyed.normal(like.shape, ids, keyed.derive(seed, "smoothgrad", copy))).to(like.dtype)
+    return (variance**0.5 * keyed.normal(like.shape, ids, seeds.derive(seed, "smoothgrad", copy))).to(like.dtype)
 
 
 @torch.no_grad()

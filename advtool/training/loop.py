@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from advtool import keyed
+from advtool import seeds
 from advtool.data.augment import augment
 from advtool.data.batches import Batches
 from advtool.errors import AdvtoolError
@@ -107,7 +107,7 @@ class Trainer:
             self._restore(start)
         while not is_over(self.history, self.config.epochs):
             epoch = len(self.history)
-            torch.manual_seed(keyed.derive(self.config.seed, "epoch", epoch) % 2**31)
+            torch.manual_seed(seeds.derive(self.config.seed, "epoch", epoch) % 2**31)
             self.history.append({"epoch": epoch + 1, **self._epoch(epoch).to_json(), **self._guarded()})
             judged = self.average.model if self.average else self.model
             last = is_over(self.history, self.config.epochs)
@@ -127,9 +127,9 @@ class Trainer:
     def _epoch(self, epoch: int) -> Tally:
         tally = Tally()
         self.model.train()
-        seed = keyed.derive(self.config.seed, "batch", epoch)
+        seed = seeds.derive(self.config.seed, "batch", epoch)
         for step, (x, y, ids) in enumerate(self.batches.epoch(epoch)):
-            x = augment(x, ids, keyed.derive(seed, "augment"), self.config.augment)
+            x = augment(x, ids, seeds.derive(seed, "augment"), self.config.augment)
             if self.guard:
                 self.guard.see(step == 0, x, y, ids)
             rows = len(x)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advtool import keyed, registry
+from advtool import registry, seeds
 from advtool.attacks.guard import predictions_of, untouched
 from advtool.models.classifier import Classifier
 from advtool.training.config import TrainConfig
@@ -39,7 +39,7 @@ class Guard:
     def check(self, model: Classifier, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """``{"pgd_accuracy": …}`` for the epoch's record, with ``"collapsed": True`` if it fell too far."""
         x, y, ids = (torch.cat(parts) for parts in zip(*self._images, strict=True))
-        amp, seed = self._config.amp, keyed.derive(self._config.seed, "guard", len(history))
+        amp, seed = self._config.amp, seeds.derive(self._config.seed, "guard", len(history))
         attacked = self._attack(model, x, y, ids=ids, seed=seed, amp=amp)
         with untouched(model):
             accuracy = int((predictions_of(model, attacked) == y).sum()) / len(y)

@@ -16,7 +16,7 @@ from attack_problems import (
 )
 from torch import nn
 
-from advtool import keyed
+from advtool import seeds
 from advtool.attacks import L2, Linf, apgd, apgd_t, fgsm, pgd, square
 from advtool.attacks.losses import cross_entropy, dlr, log_odds, margin
 from advtool.errors import AdvtoolError, UsageError
@@ -67,7 +67,7 @@ def test_runs_from_the_same_start_are_torchattacks_runs(norm, loss, trained, mon
     eps, steps = {"l2": 0.5, "linf": 0.08}[norm], 40
     ours = apgd(model, x, y, ball(norm, eps), steps=steps, loss=loss, early_stop=False, seed=3)
 
-    start = ball(norm, eps).random(x, torch.arange(len(x)), keyed.derive(3, "run", 0))
+    start = ball(norm, eps).random(x, torch.arange(len(x)), seeds.derive(3, "run", 0))
     monkeypatch.setattr(torch, "randn", lambda *_, **__: start.clone())
     monkeypatch.setattr(torch, "rand", lambda *_, **__: (start / eps + 1) / 2)
     reference = torchattacks.APGD(model, norm=REFERENCE_NORM[norm], eps=eps, steps=steps, loss=loss)

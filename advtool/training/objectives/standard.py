@@ -1,6 +1,6 @@
 """Standard training, and randomised training with Gaussian noise."""
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.training.objectives.base import Batch, Objective, Outcome, hits
 
 
@@ -10,6 +10,6 @@ class Standard(Objective):
     def outcome(self, batch: Batch) -> Outcome:
         x, scale = batch.x, self.config.noise
         if scale:
-            x = x + scale * keyed.normal(x.shape, batch.ids, keyed.derive(batch.seed, "noise"))
+            x = x + scale * keyed.normal(x.shape, batch.ids, seeds.derive(batch.seed, "noise"))
         logits = self.logits(x)
         return Outcome(self.cross_entropy(logits, batch.y), clean=hits(logits, batch.y))

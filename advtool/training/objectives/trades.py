@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from advtool import keyed
+from advtool import keyed, seeds
 from advtool.attacks.guard import logits_of, untouched
 from advtool.attacks.losses import kl
 from advtool.attacks.pgd import ascend
@@ -25,7 +25,7 @@ class Trades(Objective):
         """(x + δ, how many x are classified correctly in eval mode)."""
         x, threat, amp = batch.x, batch.adversary, self.config.amp
         ball = threat.ball
-        noise = keyed.normal(x.shape, batch.ids, keyed.derive(batch.seed, "start"))
+        noise = keyed.normal(x.shape, batch.ids, seeds.derive(batch.seed, "start"))
         start = (x + ball.project(START_DEVIATION * noise)).clamp(0, 1)
         with untouched(self.model):
             clean = logits_of(self.model, x, amp).detach()
