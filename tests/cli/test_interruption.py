@@ -44,6 +44,15 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
     assert path.exists()
 
 
+def wait_for_libraries(process: subprocess.Popen) -> None:
+    """Until the process has begun to load torch; before, Python itself may still be starting on a busy machine."""
+    maps = Path(f"/proc/{process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc to see what a process has loaded")
+    while "libtorch" not in maps.read_text():
+        time.sleep(0.01)
+
+
 def test_ctrl_c_leaves_the_last_epochs_checkpoint(tmp_path, advtool, start):
     process = start(*LONG, "-o", "m.safetensors")
     wait_for(tmp_path / "m.safetensors.state", process)
@@ -58,11 +67,7 @@ def test_ctrl_c_leaves_the_last_epochs_checkpoint(tmp_path, advtool, start):
 @pytest.mark.parametrize("seconds", [0, 0.2, 0.5])
 def test_ctrl_c_while_libraries_are_imported(tmp_path, start, seconds):
     process = start(*LONG, "-o", "m.safetensors")
-    maps = Path(f"/proc/{process.pid}/maps")
-    if not maps.exists():
-        pytest.skip("needs /proc to see what a process has loaded")
-    while "libtorch" not in maps.read_text():
-        time.sleep(0.01)
+    wait_for_libraries(process)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
@@ -71,6 +76,7 @@ def test_ctrl_c_while_libraries_are_imported(tmp_path, start, seconds):
 
 def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path, start):
     process = start(*LONG, "--batch-size", "1", "-o", "m.safetensors", "--adv", "l2", "--eps", "1", "--steps", "500")
+    wait_for_libraries(process)
     time.sleep(4)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
