@@ -15,7 +15,7 @@ trap 'rm -r "$dir"' EXIT
 
 run() { # NET, file, options
     advtool train --data "$mnist" -n "${N:-60000}" --arch "$1" --optimizer adam --lr 0.001 --schedule constant \
-        --weight-decay 0 --batch-size 64 --epochs "${EPOCHS:-10}" --test-limit 1 -q -o "$dir/$2" "${@:3}"
+        --weight-decay 0 --batch-size 64 --epochs "${EPOCHS:-10}" -q -o "$dir/$2" "${@:3}"
 }
 
 report() { # NET, training, eps, file
@@ -29,7 +29,7 @@ for net in ${NETS:-cnn mlp}; do
     for eps in ${EPS:-0.1 0.2 0.3}; do
         report "$net" standard "$eps" standard
         run "$net" "robust-$eps" --adv linf --eps "$eps" --steps "${STEPS:-100}" --step-size "${SIZE:-0.01}" \
-            --attack-correct-only
+            --attack-correct-only --test-limit 1
         report "$net" robust "$eps" "robust-$eps"
     done
 done

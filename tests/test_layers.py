@@ -87,7 +87,15 @@ def test_a_file_is_short(path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["train", "--help"], ["theory", "gaussian", "--json"], ["theory", "mixture", "--json"]]
+    "arguments",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["theory", "gaussian", "--json"],
+        ["theory", "mixture", "--json"],
+        ["data", "digits", "-n", "3", "-o", "/dev/null"],
+        ["relabel", "--data", "digits", "--random", "-n", "3", "-o", "/dev/null"],
+    ],
 )
 def test_what_needs_no_torch_imports_none(arguments):
     script = "\n".join(

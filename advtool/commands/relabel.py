@@ -4,31 +4,16 @@ import itertools
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
-from advtool import device as devices
 from advtool.cli import console, output
 from advtool.cli.relabel import Relabel
-from advtool.commands.checkpoints import check_size, open_checkpoint
 from advtool.commands.shard_output import shard_destination
 from advtool.data import classes as class_counts
-from advtool.data.arrays import SampleChecker
-from advtool.datasets.predicted import predicted_samples
-from advtool.datasets.relabelled import RelabelTally, relabel
+from advtool.datasets.relabelled import Relabelled, RelabelTally, relabel
 from advtool.datasets.rules import RULES
 from advtool.errors import AdvtoolError
-from advtool.groups import BATCH_SIZE
 from advtool.io.head import LabelledHead
 from advtool.io.samples import Sample, ShardWarning
-from advtool.models.checkpoint import restore
-
-
-class Relabelled(NamedTuple):
-    """Class names, what the head records of the rule, and the samples."""
-
-    classes: tuple[str, ...]
-    record: dict
-    samples: Iterable[Sample]
 
 
 def run(options: Relabel) -> None:
@@ -43,7 +28,9 @@ def run(options: Relabel) -> None:
     if options.predict is None:
         relabelled = _ruled(options, head, samples, tally)
     else:
-        relabelled = _predicted(options, head, samples, source.name, tally)
+        from advtool.commands.predictions import predicted  # torch, which the rules do without
+
+        relabelled = predicted(options, head, samples, source.name, tally)
     record = {"command": "relabel", "classes": list(head.classes), **relabelled.record}
     if options.dry_run:
         made = {"source": source.name, "output": target.name, "new_classes": list(relabelled.classes)}
@@ -69,22 +56,6 @@ def _ruled(options: Relabel, head: LabelledHead, samples: Iterable[Sample], tall
     more = {taken: getattr(options, taken) for taken in way.takes}
     rule = way.rule(getattr(options, name), head.classes, **more)
     return Relabelled(rule.classes, rule.describe(), relabel(samples, head.num_classes, rule, tally))
-
-
-def _predicted(
-    options: Relabel, head: LabelledHead, samples: Iterable[Sample], name: str, tally: RelabelTally
-) -> Relabelled:
-    """As a checkpoint predicts."""
-    device, reason = devices.choose(options.device)
-    file, _ = open_checkpoint(options.predict, name, options)
-    model = restore(file).to(device)
-    shape = head.shape or model.spec.shape
-    check_size(model, shape, name, file)
-    console.detail(f"device: {reason}")
-    settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
-    check = SampleChecker(replace(head, shape=shape))
-    record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
-    return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))
 
 
 def _at_least_one(samples: Iterable[Sample], name: str) -> Iterator[Sample]:

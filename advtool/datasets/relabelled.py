@@ -3,9 +3,18 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from advtool.datasets.rules import Rule
 from advtool.io.samples import Sample
+
+
+class Relabelled(NamedTuple):
+    """Class names, what the head records of the rule, and the samples."""
+
+    classes: tuple[str, ...]
+    record: dict
+    samples: Iterable[Sample]
 
 
 @dataclass

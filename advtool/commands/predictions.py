@@ -1,0 +1,32 @@
+"""Labels as a checkpoint predicts them: the one way of ``advtool relabel`` that needs torch."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from advtool import device as devices
+from advtool.cli import console
+from advtool.cli.relabel import Relabel
+from advtool.commands.checkpoints import check_size, open_checkpoint
+from advtool.data.arrays import SampleChecker
+from advtool.datasets.predicted import predicted_samples
+from advtool.datasets.relabelled import Relabelled, RelabelTally
+from advtool.groups import BATCH_SIZE
+from advtool.io.head import LabelledHead
+from advtool.io.samples import Sample
+from advtool.models.checkpoint import restore
+
+
+def predicted(
+    options: Relabel, head: LabelledHead, samples: Iterable[Sample], name: str, tally: RelabelTally
+) -> Relabelled:
+    """The samples of the source called `name` with the labels that the checkpoint predicts."""
+    device, reason = devices.choose(options.device)
+    file, _ = open_checkpoint(options.predict, name, options)
+    model = restore(file).to(device)
+    shape = head.shape or model.spec.shape
+    check_size(model, shape, name, file)
+    console.detail(f"device: {reason}")
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
+    check = SampleChecker(replace(head, shape=shape))
+    record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
+    return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))
