@@ -112,6 +112,7 @@ def test_two_gigabytes_go_through_in_little_memory(tmp_path):
     members = {"png": noise, "cls": b"3"}
     write_stream(done.stdin, Head(), (make.Sample(f"{index:07d}", members, "made") for index in range(n)))
     done.stdin.close()
-    assert done.stdout.read().strip() == b"1024"
+    with done.stdout as shown:
+        assert shown.read().strip() == b"1024"
     assert done.wait() == 0
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600 * 1024
