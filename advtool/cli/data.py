@@ -22,7 +22,7 @@ class Mode(Options):
 
     panel: ClassVar[str] = "What to do"
 
-    source: str | None = option(metavar="[SOURCE]", help="The same as --data.")
+    source: str | None = option(metavar="[SOURCE]", help="The same as --data.", unset="that of --data")
     list: bool = option("--list", default=False, help="List the named datasets and stop.")
     info: bool = option("--info", default=False, help="Count and describe, convert nothing.")
     verify: bool = option("--verify", default=False, help="Decode all, report the first fault, convert nothing.")

@@ -38,7 +38,12 @@ class Adversary(Options):
         "--adv", choices=("none", *registry.NORMS), default="none", help="Norm of the adversary, per image."
     )
     eps: float | None = option(
-        "--eps", metavar="E", minimum=0, parse=fraction, help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255."
+        "--eps",
+        metavar="E",
+        minimum=0,
+        parse=fraction,
+        help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255.",
+        unset="none; an adversary has to have one",
     )
     steps: int | None = option("--steps", metavar="K", minimum=0, help="PGD steps.", unset="7")
     step_size: float | None = option(

@@ -23,6 +23,8 @@ def factor(schedule: str, step: int, total: int, drops: Sequence[float] = (), dr
         return drop_factor ** sum(step >= round(drop * total) for drop in drops)
     if schedule == "cosine":
         return _cosine(1.0, 0.0, step / total)
+    if schedule != "one-cycle":
+        raise ValueError(f"there is no schedule {schedule}")
     peak, last = max(WARM_UP * total - 1, 0), total - 1
     if step < peak:
         return _cosine(START_FACTOR, 1.0, step / peak)

@@ -38,3 +38,8 @@ def test_constant_and_the_shortest_runs():
     for schedule in ("constant", "step", "cosine", "one-cycle"):
         assert factor(schedule, 0, 1) == 1
         assert all(0 <= factor(schedule, step, 2) <= 1 for step in range(2))
+
+
+def test_a_schedule_that_is_only_a_name_is_an_error():
+    with pytest.raises(ValueError, match="no schedule warm"):
+        factor("warm", 1, 10)
