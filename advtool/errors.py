@@ -12,6 +12,10 @@ class AdvtoolError(Exception):
     exit_code = 1
 
 
+class Note(UserWarning):
+    """Something that was done and that the user should know of, though nothing is wrong: one line."""
+
+
 class UsageError(AdvtoolError):
     """The request asks for something impossible: exit code 2.
 

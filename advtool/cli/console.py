@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from advtool.distributed import processes
+from advtool.errors import Note
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
 _level = NORMAL
@@ -65,7 +66,9 @@ def install_warnings() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, UserWarning) and category.__module__.startswith("advtool"):
+        if issubclass(category, Note):
+            say(str(message))
+        elif issubclass(category, UserWarning) and category.__module__.startswith("advtool"):
             say(f"warning: {message}")
         else:
             detail(f"warning: {message} ({filename}:{lineno})")

@@ -9,7 +9,7 @@ from advtool import device as devices
 from advtool import distributed, registry
 from advtool.cli import console, output
 from advtool.cli.attack import Attack
-from advtool.commands.checkpoints import check_fit, open_checkpoint
+from advtool.commands.checkpoints import check_size, fit, open_checkpoint
 from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
 from advtool.data.sources import Reader, Source
@@ -47,7 +47,8 @@ def run(options: Attack) -> None:
         return
     reader = source.open()
     samples, head = _peek(reader)
-    check_fit(model, head, source.name, file)
+    check_size(model, head.shape, source.name, file)
+    model = fit(model, reader.head, source.name, file)
     after = head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()

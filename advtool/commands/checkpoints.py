@@ -1,14 +1,16 @@
 """Which checkpoint a command means, and whether data fits it."""
 
 from advtool.cli.groups import Foreign
+from advtool.data.matching import ClassMismatch, match
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import streams
 from advtool.io.checkpoints import CheckpointFile
-from advtool.io.head import CompleteHead
+from advtool.io.head import Head
 from advtool.io.shape import Shape, shape_text
 from advtool.models import importing
 from advtool.models.classifier import Classifier
 from advtool.models.importing import Wanted, refit
+from advtool.models.reordering import fitted
 
 
 def open_checkpoint(ckpt: str | None, data: str | None, options: Foreign) -> tuple[CheckpointFile, str | None]:
@@ -65,20 +67,25 @@ def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile)
         raise AdvtoolError(f"{name} does not fit {file.path}: images are {shape_text(shape)}, {takes}")
 
 
-def check_fit(model: Classifier, head: CompleteHead, name: str, file: CheckpointFile) -> None:
-    """Refuse data whose shape or classes the checkpoint was not made for.
+def check_classes(model: Classifier, head: Head, name: str, file: CheckpointFile) -> None:
+    """Refuse data with classes that the model of a checkpoint does not know.
 
     Parameters
     ----------
     head : of the data
     name : of the data, for the message
     """
-    check_size(model, head.shape, name, file)
-    spec, classes = model.spec, head.num_classes
-    renamed = head.classes != spec.classes[:classes] and head.classes != tuple(map(str, range(classes)))
-    if classes > len(spec.classes) or (classes < len(spec.classes) and renamed):
-        knows = f"the model knows {len(spec.classes)} {_trained_on(file)}"
-        raise AdvtoolError(f"{name} does not fit {file.path}: {classes} classes, {knows}")
+    try:
+        match(head.classes, model.spec.classes, head.num_classes)
+    except ClassMismatch as error:
+        message = f"{name} does not fit {file.path}: {error} {_trained_on(file)}"
+        raise ClassMismatch(message, error.disjoint) from None
+
+
+def fit(model: Classifier, head: Head, name: str, file: CheckpointFile) -> Classifier:
+    """The model with its logits in the order of the data's classes; what it does not know is refused."""
+    check_classes(model, head, name, file)
+    return fitted(model, head.classes, name, head.num_classes).model
 
 
 def _trained_on(file: CheckpointFile) -> str:

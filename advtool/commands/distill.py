@@ -8,18 +8,21 @@ from advtool import device as devices
 from advtool import distributed
 from advtool.cli import console, output
 from advtool.cli.distill import Distill
-from advtool.commands.checkpoints import check_size, open_checkpoint
+from advtool.commands.checkpoints import check_classes, check_size, open_checkpoint
 from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
+from advtool.data.matching import ClassMismatch
 from advtool.data.sources import Reader, Source
 from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Starts, gather
 from advtool.groups import BATCH_SIZE
+from advtool.io.checkpoints import CheckpointFile
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 from advtool.io.shape import Shape
 from advtool.models.checkpoint import restore
+from advtool.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ def run(options: Distill) -> None:
     model = restore(file).to(device)
     reader = source.open()
     check_size(model, reader.head.shape or model.spec.shape, source.name, file)
+    _check_classes(model, reader.head, source.name, file)
     recipe = _recipe(options, model.spec.shape)
     settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, options.amp)
     options = _resolved(options, source, recipe, settings)
@@ -77,6 +81,15 @@ def run(options: Distill) -> None:
         check = SampleChecker(head)
         target.write(head, distilled_samples(todo, check, model, begun.starts, recipe, settings, tally, progress))
     console.say(f"wrote {tally.describe()} to {target.name}")
+
+
+def _check_classes(model: Classifier, head: Head, name: str, file: CheckpointFile) -> None:
+    """Refuse data of which the model knows some classes and not others; labels pass whatever they are called."""
+    try:
+        check_classes(model, head, name, file)
+    except ClassMismatch as error:
+        if not error.disjoint:
+            raise
 
 
 def _recipe(options: Distill, shape: Shape) -> Recipe:

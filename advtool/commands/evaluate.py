@@ -11,7 +11,7 @@ from advtool import device as devices
 from advtool import distributed
 from advtool.cli import console, output
 from advtool.cli.evaluate import Evaluate
-from advtool.commands.checkpoints import check_fit, open_checkpoint
+from advtool.commands.checkpoints import check_classes, check_size, open_checkpoint
 from advtool.commands.report import compare, show
 from advtool.data.arrays import load
 from advtool.data.sources import Source
@@ -88,11 +88,13 @@ def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devi
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
     images = load(inputs.source, options.limit)
     if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
-        check_fit(inputs.base.model, images.head, images.name, inputs.base_file)
+        check_size(inputs.base.model, images.head.shape, images.name, inputs.base_file)
+        check_classes(inputs.base.model, images.head, images.name, inputs.base_file)
     reports = []
     with distributed.joined(settings.device.type == "cuda"):
         for file, model in zip(inputs.files, inputs.models, strict=True):
-            check_fit(model, images.head, images.name, file)
+            check_size(model, images.head.shape, images.name, file)
+            check_classes(model, images.head, images.name, file)
             subject = Subject(model, file.path, file.sha256)
             with console.bar("evaluating", len(share(images)) * plan.passes) as progress:
                 made = evaluating.report(

@@ -10,7 +10,7 @@ from advtool import device as devices
 from advtool.cli import console, output
 from advtool.cli.explain import Explain
 from advtool.cli.groups import ShardOutput
-from advtool.commands.checkpoints import check_fit, open_checkpoint
+from advtool.commands.checkpoints import check_size, fit, open_checkpoint
 from advtool.commands.shard_output import ShardDestination, shard_destination
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source
@@ -61,7 +61,8 @@ def run(options: Explain) -> None:
     else:
         images = _images(options, sources[0])
         for file, model in zip(files, models, strict=True):
-            check_fit(model, images.head, images.name, file)
+            check_size(model, images.head.shape, images.name, file)
+        models = [fit(model, images.head, images.name, file) for file, model in zip(files, models, strict=True)]
         result = _explained(options, files, models, images, device)
         data = {"source": images.name, "split": images.split, "n": len(images), "classes": images.head.num_classes}
         described = {"data": data}

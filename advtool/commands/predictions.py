@@ -6,7 +6,7 @@ from dataclasses import replace
 from advtool import device as devices
 from advtool.cli import console
 from advtool.cli.relabel import Relabel
-from advtool.commands.checkpoints import check_size, open_checkpoint
+from advtool.commands.checkpoints import check_size, fit, open_checkpoint
 from advtool.data.arrays import SampleChecker
 from advtool.datasets.predicted import predicted_samples
 from advtool.datasets.relabelled import Relabelled, RelabelTally
@@ -25,6 +25,7 @@ def predicted(
     model = restore(file).to(device)
     shape = head.shape or model.spec.shape
     check_size(model, shape, name, file)
+    model = fit(model, head, name, file)
     console.detail(f"device: {reason}")
     settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
     check = SampleChecker(replace(head, shape=shape))

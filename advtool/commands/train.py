@@ -26,6 +26,7 @@ from advtool.training import config as configuration
 from advtool.training.curves import Curves, named
 from advtool.training.run import TrainingRun
 from advtool.training.state import StateFile
+from advtool.training.watched import check, fitted
 
 CONVERSION = ("init", "normalize", "arch", "width", "hidden", "epochs")
 """Options that are used where weights are converted without any training."""
@@ -105,6 +106,7 @@ def _complete(
         metrics = run.take_over(checkpoints.read(streams.open_path(path)))
         console.say(f"{path} is complete")
         return metrics
+    tested = _check_test(run, options, test_images)
     announce(run, reason, start)
     is_first = distributed.processes().is_first
     try:
@@ -117,7 +119,7 @@ def _complete(
     if not is_first:
         distributed.barrier()
         return {}
-    metrics = _test(run, options, test_images)
+    metrics = _test(run, options, test_images) if tested else {}
     if place:
         place.write(run.to_bytes(metrics))
     state_file.remove()
@@ -200,11 +202,23 @@ def _init(options: Train) -> CheckpointFile | None:
     return file
 
 
-def _test(run: TrainingRun, options: Train, test_images: Callable[[], Images]) -> dict:
-    """The final evaluation; empty if there is no test split, or it was trained on."""
+def _check_test(run: TrainingRun, options: Train, test_images: Callable[[], Images]) -> bool:
+    """Whether there is a test split that was not trained on; one that the model cannot take or know is refused.
+
+    It is read now, but where training images are streamed since they are too many.
+    """
     if "test" not in run.source.splits or run.data.images.split == "test":
-        console.say("no test split here: the accuracies above are those on training images")
-        return {}
+        console.say("no test split here: all accuracies are those on training images")
+        return False
+    if run.data.streamed:
+        check(_source(options, "test"), run.model.spec, "the test split", any_size=options.size is not None)
+    else:
+        fitted(test_images(), run.model.spec, "the test split")
+    return True
+
+
+def _test(run: TrainingRun, options: Train, test_images: Callable[[], Images]) -> dict:
+    """The final evaluation."""
     images = test_images()
     attacked = min(options.test_limit or len(images), len(images)) if run.config.threat else 0
     with console.bar("evaluating", len(images) + 2 * attacked) as advance:

@@ -6,6 +6,7 @@ from itertools import chain, islice
 import numpy as np
 
 from advtool.data.checker import SampleChecker
+from advtool.data.matching import Matching, match
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
 from advtool.io import images
@@ -34,6 +35,7 @@ class Images:
     head : of the source, complete
     name, split : of the source
     provenance : contents of the samples' .json members, where they have any
+    matched : how the labels came from the source's own, where they are those of a model
     """
 
     pixels: np.ndarray
@@ -43,6 +45,7 @@ class Images:
     name: str
     split: str | None
     provenance: list[dict] | None = None
+    matched: Matching | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,6 +55,18 @@ class Images:
         keys = [self.keys[i] for i in indices]
         provenance = self.provenance and [self.provenance[i] for i in indices]
         return replace(self, pixels=self.pixels[indices], labels=self.labels[indices], keys=keys, provenance=provenance)
+
+    def matched_to(self, known: tuple[str, ...]) -> "Images":
+        """The images with the labels of a model that knows these classes; what provenance says is left as it is.
+
+        Raises
+        ------
+        ClassMismatch
+            if the model does not know all classes of the images
+        """
+        matching = match(self.head.classes, known)
+        head = replace(self.head, classes=known, num_classes=len(known))
+        return replace(self, labels=matching(self.labels), head=head, matched=matching)
 
 
 def load(source: Source, limit: int | None = None, max_bytes: float = float("inf"), size: int | None = None) -> Images:

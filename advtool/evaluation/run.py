@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from advtool import device as devices
 from advtool import distributed
 from advtool.data.arrays import Images, complete
+from advtool.data.matching import ClassMismatch, Matching
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation.batch import Progress, unseen
@@ -25,6 +26,7 @@ from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
 from advtool.io.head import Head
 from advtool.models.classifier import Classifier
+from advtool.models.reordering import fitted
 
 SCHEMA = 1
 BATCH_SIZE = 512
@@ -182,9 +184,10 @@ def report(
 ) -> dict[str, Any]:
     """The report on one model. Where several processes work on it, each of them gets it."""
     started, n = time.perf_counter(), len(images)
+    model, matching = _fitted(subject, images.head.classes, f"{images.name} and {subject.name}")
+    other = _base(base, model, subject.name) if base else None
     record = PerSampleFile(per_sample, runs_of(plan, subject.digest(), settings)) if per_sample is not None else None
-    mine, other = share(images), base.model if base else None
-    counts = measure(plan, subject.model, mine, settings, base=other, record=record, progress=progress)
+    counts = measure(plan, model, share(images), settings, base=other, record=record, progress=progress)
     result = described(total(distributed.gathered(counts)), plan.lam, base.name if base else None)
     if plan.plateau:
         result["plateau"] = plateaus(result["adversarial"])
@@ -194,14 +197,37 @@ def report(
         "schema": SCHEMA,
         "command": "eval",
         "checkpoint": {"path": subject.path, "sha256": subject.sha256, "arch": subject.arch},
-        "data": {"source": images.name, "split": images.split, "n": n, "classes": images.head.num_classes},
+        "data": {
+            "source": images.name,
+            "split": images.split,
+            "n": n,
+            "classes": images.head.num_classes,
+            "matched": matching and matching.to_json(),
+        },
         **result,
-        "flags": red_flags(subject.model, images, result, plan.attacks, settings) if checks else [],
+        "flags": red_flags(model, images, result, plan.attacks, settings) if checks else [],
         "seed": settings.seed,
         "device": str(settings.device),
         "seconds": round(seconds, 3),
         "images_per_second": round(n * plan.passes / seconds, 1),
     }
+
+
+def _fitted(subject: Subject, classes: tuple[str, ...], told: str) -> tuple[nn.Module, Matching | None]:
+    """(the model with its logits in the order of these classes, how they were matched if they differ)."""
+    if not isinstance(subject.model, Classifier) or subject.model.spec.classes == classes:
+        return subject.model, None
+    return fitted(subject.model, classes, told)
+
+
+def _base(base: Subject, model: nn.Module, name: str) -> nn.Module:
+    """The base classifier with the labels of the model, as it is used."""
+    if not isinstance(model, Classifier):
+        return base.model
+    try:
+        return _fitted(base, model.spec.classes, f"{name} and {base.name}")[0]
+    except ClassMismatch as error:
+        raise AdvtoolError(f"base {base.name} does not fit {name}: {error}") from None
 
 
 def together(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from advtool.explain.interpolate import POINTS
 from advtool.explain.results import Progress, Result, Row
 from advtool.explain.settings import COLUMNS, Explanation
 from advtool.models.classifier import Classifier
+from advtool.models.reordering import fitted
 
 _PIXELS_AT_A_TIME, _MOST_AT_A_TIME = 2**22, 512
 
@@ -79,9 +80,7 @@ def explain(
         raise UsageError("there is no model", parameter="models")
     first = next(iter(named.values()))
     place = torch.device(device) if device is not None else _device_of(first)
-    rows = [
-        Row(name, model.to(place), _classes_of(model, images), {"model": name}, name) for name, model in named.items()
-    ]
+    rows = [_row(name, model.to(place), images) for name, model in named.items()]
     settings = Settings(place, batch_size or default_batch_size(images.head.shape), seed)
     return explained(explanation, rows, images, settings, progress)
 
@@ -118,5 +117,8 @@ def _device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def _classes_of(model: nn.Module, images: Images) -> tuple[str, ...]:
-    return model.spec.classes if isinstance(model, Classifier) else images.head.classes
+def _row(name: str, model: nn.Module, images: Images) -> Row:
+    if not isinstance(model, Classifier):
+        return Row(name, model, images.head.classes, {"model": name}, name)
+    model = fitted(model, images.head.classes, f"{images.name} and {name}").model
+    return Row(name, model, model.spec.classes, {"model": name}, name)

@@ -1,14 +1,14 @@
 """Accuracy on named sets of images as training goes on (Ilyas et al. 2019, Figure 10)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advtool.data.arrays import Images
 from advtool.device import Settings
-from advtool.errors import AdvtoolError, UsageError
+from advtool.errors import UsageError
 from advtool.evaluation.measure import correct_clean
-from advtool.io.shape import shape_text
 from advtool.models.classifier import Classifier, ModelSpec
+from advtool.training.watched import fitted, matched
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,10 @@ class Curves:
     sets: Mapping[str, Images] = field(default_factory=dict)
     every: int = 1
 
-    def check(self, spec: ModelSpec) -> None:
-        """Refuse images that the model does not take, or that have classes which it does not know."""
-        for name, images in self.sets.items():
-            head = images.head
-            if head.shape != spec.shape:
-                raise AdvtoolError(
-                    f"eval_data {name}: images are {shape_text(head.shape)}, not {shape_text(spec.shape)}"
-                )
-            if head.num_classes > len(spec.classes):
-                raise AdvtoolError(
-                    f"eval_data {name}: {head.num_classes} classes, but training has {len(spec.classes)}"
-                )
+    def fitted(self, spec: ModelSpec) -> "Curves":
+        """The same sets with the labels of the model; images that it does not take, or know, are refused."""
+        sets = {name: fitted(images, spec, f"eval_data {name}") for name, images in self.sets.items()}
+        return replace(self, sets=sets)
 
     def measure(self, model: Classifier, epoch: int, last: bool, settings: Settings) -> dict:
         """``{"accuracy": {name: fraction}}`` after epoch number `epoch`, empty if it is not its turn."""
@@ -53,7 +45,8 @@ class Curves:
     def to_json(self) -> dict:
         """What is measured."""
         described = {
-            name: {"source": images.name, "split": images.split, "n": len(images)} for name, images in self.sets.items()
+            name: {"source": images.name, "split": images.split, "n": len(images), **matched(images)}
+            for name, images in self.sets.items()
         }
         return {"every": self.every, "sets": described}
 

@@ -27,8 +27,9 @@ from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
-from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
+from advtool.training.setup import TrainingData, hold_out, new_model, read_training_data, start_from
 from advtool.training.state import State, check_same
+from advtool.training.watched import fitted, matched
 
 
 class TrainingRun:
@@ -98,8 +99,7 @@ class TrainingRun:
                 raise UsageError(
                     "chooses for a new model; the one that it starts from sees what it did before", "top_pixels"
                 )
-            model = checkpoint.restore(self.init)
-            check_init(model, self.data.images, asked.arch, args, "imported" in self.init.meta)
+            model = start_from(checkpoint.restore(self.init), self.data.images, asked.arch, args, asked.seed)
         replace(asked, arch=model.spec.arch).validate()
         return model.to(self.device)
 
@@ -142,7 +142,7 @@ class TrainingRun:
         start: State | None = None,
     ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
-        self.curves.check(self.model.spec)
+        self.curves = self.curves.fitted(self.model.spec)
         if self.asked.compile:
             self.model.compile()
         self.model.net = synchronized(self.model.net, self.device)
@@ -206,13 +206,14 @@ class TrainingRun:
 
     def test(self, images: Images, limit: int = 0, progress: Progress = lambda count: None) -> dict:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
-        settings = self._settings()
+        settings, images = self._settings(), fitted(images, self.model.spec, "the test split")
         result = accuracies(self.model, images, [], settings, progress)
         strong = selection.final_adversary(self.config)
         if strong:
             attacked = subset(images, limit or len(images), self.config.seed)
             result["adversarial"] = accuracies(self.model, attacked, [strong], settings, progress)["adversarial"]
-        return {"data": {"source": images.name, "split": images.split, "n": len(images)}, **result}
+        described = {"source": images.name, "split": images.split, "n": len(images), **matched(images)}
+        return {"data": described, **result}
 
     def to_bytes(self, metrics: dict) -> bytes:
         """The checkpoint. It says nothing of the time it took, so equal runs give equal bytes."""

@@ -1,6 +1,7 @@
 """From data and wishes to a model and batches."""
 
 import itertools
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +12,12 @@ from advtool.data import holdout
 from advtool.data.arrays import Images, TooLarge, load
 from advtool.data.batches import Batches, MemoryBatches, StreamBatches
 from advtool.data.correlation import most_correlated
+from advtool.data.matching import POSITION, ClassMismatch, ClassNote, are_numbers, listed, match
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.shape import shape_text
+from advtool.models import reordering
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.importing import refit
 from advtool.models.registry import build, check_runs, default_arch
@@ -125,25 +128,44 @@ def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixel
     return model
 
 
-def check_init(model: Classifier, images: Images, arch: str | None, args: dict, imported: bool = False) -> None:
-    """Refuse to continue from a model that the data or the options do not fit.
+def start_from(model: Classifier, images: Images, arch: str | None, args: dict, seed: int) -> Classifier:
+    """A model to continue from, made one for the data: its size where the weights fit that, and its classes.
 
-    An imported model, which knows neither the size of the images nor the names of the classes, takes the data's.
+    Where the model knows the data's classes by name, its logits are put in their order. A model with as many classes
+    keeps its last layer if the names of one of the two are numbers; else the last layer is drawn anew.
+
+    Raises
+    ------
+    UsageError
+        if the options say another architecture
+    AdvtoolError
+        if the weights fit no images of the data's size
     """
-    head = images.head
-    if imported:
-        if head.shape != model.spec.shape:
-            refit(model, head.shape)
-        if head.num_classes == len(model.spec.classes):
-            model.spec = replace(model.spec, classes=head.classes)
-    spec = model.spec
+    head, spec = images.head, model.spec
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
         raise UsageError(f"the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}", "init")
-    if head.shape != spec.shape or head.num_classes != len(spec.classes):
+    if head.shape != spec.shape:
+        refit(model, head.shape)
+    if head.shape != model.spec.shape:
         raise AdvtoolError(
-            f"init: the model takes {shape_text(spec.shape)} images of {len(spec.classes)} classes,"
-            f" the data has {shape_text(head.shape)} and {head.num_classes}"
+            f"init: the model takes {shape_text(spec.shape)} images, the data has {shape_text(head.shape)}"
         )
+    if keeps_classes(head.classes, spec.classes):
+        return reordering.fitted(model, head.classes, "init").model
+    text = f"init: new last layer for {listed(head.classes)}; the checkpoint's is for {listed(spec.classes)}"
+    warnings.warn(text, ClassNote, stacklevel=2)
+    return reordering.with_classes(model, head.classes, seed)
+
+
+def keeps_classes(names: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    """Whether a model that knows classes can learn these without a new last layer."""
+    numbers = are_numbers(names), are_numbers(known)
+    if any(numbers):
+        return len(names) == len(known)
+    try:
+        return match(names, known).by != POSITION
+    except ClassMismatch:
+        return False
 
 
 def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

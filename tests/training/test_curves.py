@@ -54,8 +54,8 @@ def test_images_that_do_not_fit_are_refused():
     small = replace(TEST, head=replace(TEST.head, shape=(1, 4, 4)))
     with pytest.raises(AdvtoolError, match="eval_data small: images are"):
         run(Curves({"small": small})).fit()
-    many = replace(TEST, head=replace(TEST.head, num_classes=11))
-    with pytest.raises(AdvtoolError, match="11 classes"):
+    many = replace(TEST, head=replace(TEST.head, classes=tuple(map(str, range(11))), num_classes=11))
+    with pytest.raises(AdvtoolError, match="eval_data many: class '10' of the images, which the model does not know"):
         run(Curves({"many": many})).fit()
 
 
