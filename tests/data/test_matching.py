@@ -61,7 +61,7 @@ def test_what_was_done_is_said():
         match(("dog", "ant"), KNOWN).tell("x.tar")
     with pytest.warns(ClassNote, match="2 of the model's 4 classes by name, same labels"):
         match(("ant", "bee"), KNOWN).tell("x.tar")
-    with pytest.warns(ClassWarning, match="classes without names, where the model knows ant, bee, cat, dog: .* position"):
+    with pytest.warns(ClassWarning, match="classes without names, where the model knows ant, bee, cat, .* position"):
         match(None, KNOWN).tell("x.tar")
     match(KNOWN, KNOWN).tell("x.tar")
     match(("0", "1"), ("0", "1", "2")).tell("x.tar")
