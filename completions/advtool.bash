@@ -16,15 +16,21 @@ _advtool() {
     "attack:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
     "attack:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "attack:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "attack:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
+    "attack:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "attack:--keep") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     "attack:--format") COMPREPLY=($(compgen -W "float32 png8" -- "$word")); return ;;
     "data:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "data:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "data:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
+    "data:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "distill:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "distill:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "distill:--from") COMPREPLY=($(compgen -W "image noise" -- "$word")); return ;;
     "eval:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "eval:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "eval:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
+    "eval:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "eval:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
     "eval:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fab fab-t square autoattack" -- "$word")); return ;;
     "eval:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
@@ -33,6 +39,8 @@ _advtool() {
     "explain:--of") COMPREPLY=($(compgen -W "loss logit" -- "$word")); return ;;
     "explain:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
     "explain:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
+    "explain:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
+    "explain:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "relabel:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "relabel:--split") COMPREPLY=($(compgen -W "train test" -- "$word")); return ;;
     "theory gaussian:--noise-kind") COMPREPLY=($(compgen -W "sd variance covariance" -- "$word")); return ;;
@@ -49,11 +57,11 @@ _advtool() {
     "train:--eval-data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
   esac
   case "$command" in
-    "attack") words="--attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --ckpt --arch --normalize --data --split --data-root --download -n --limit --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
-    "data") words="--list --info --verify --size --data --split --data-root --download -n --limit -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "attack") words="--attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --ckpt --arch --normalize --data --split --data-root --download -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp -q --quiet -v --verbose --dry-run -h --help" ;;
+    "data") words="--list --info --verify --data --split --data-root --download -n --limit --size --crop-pct --interpolation --crop-mode -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "distill") words="--robust --ckpt --arch --normalize --data --split --data-root --download -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --max-memory -q --quiet -v --verbose --dry-run -h --help" ;;
-    "eval") words="--ckpt --arch --normalize --data --split --data-root --download -n --limit --adv --eps --attack --steps --search-step-size --step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
-    "explain") words="--data --method --of --baseline --variance --adv --eps --target --steps --step-size --points --ckpt --arch --normalize --split --data-root --download -n --limit --random --columns --names -o --out --shards -f --force --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "eval") words="--ckpt --arch --normalize --data --split --data-root --download -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --attack --steps --search-step-size --step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "explain") words="--data --method --of --baseline --variance --adv --eps --target --steps --step-size --points --ckpt --arch --normalize --split --data-root --download -n --limit --size --crop-pct --interpolation --crop-mode --random --columns --names -o --out --shards -f --force --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "relabel") words="--shift --random --exclude-true --map --keep --predict --classes --data --split --data-root --download -n --limit --arch --normalize -o --out --shard-size -f --force --seed --device --batch-size -q --quiet -v --verbose --dry-run -h --help" ;;
     "theory bernoulli") words="--dim --tau-max --tau --eps -n --n --mix --weights --table --seeds --seed --check --samples --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory gaussian") words="--sigma1 --sigma2 --dim --distance --norm --eps --ratio --eps-p --radius --noise --noise-kind --lam --delta --simulate --seed --check --samples --errata --plot --json -q --quiet -v --verbose -h --help" ;;

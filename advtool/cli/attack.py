@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from advtool import registry
 from advtool.cli.groups import Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
+from advtool.cli.resizing import Resized
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
 from advtool.values import fraction, listed
@@ -64,7 +65,7 @@ class Written(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(Goal, Steps, Checkpoint, Input, Written, ShardOutput, Resume, Machine, Precision, Talk, DryRun):
+class Attack(Goal, Steps, Checkpoint, Input, Resized, Written, ShardOutput, Resume, Machine, Precision, Talk, DryRun):
     """Attack every image of a stream and write the results as shards, labels kept.
 
     Reads the train split of a source that has splits. Attacks that look for the smallest perturbation (cw, ddn, fab)

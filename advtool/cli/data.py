@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from advtool.cli.groups import DryRun, Input, Report, ShardOutput, Talk
+from advtool.cli.resizing import RESIZING, Resized
 from advtool.errors import UsageError
 from advtool.options import Options, Table, option
 
@@ -12,7 +13,7 @@ _MODES = {
     "--list": frozenset({"json"}),
     "--info": _ALL | {"json"},
     "--verify": _ALL | {"json"},
-    "conversion": _ALL | {"size", "out", "shard_size", "force", "dry_run"},
+    "conversion": _ALL | {*RESIZING, "out", "shard_size", "force", "dry_run"},
 }
 
 
@@ -26,13 +27,6 @@ class Mode(Options):
     list: bool = option("--list", default=False, help="List the named datasets and stop.")
     info: bool = option("--info", default=False, help="Count and describe, convert nothing.")
     verify: bool = option("--verify", default=False, help="Decode all, report the first fault, convert nothing.")
-    size: int | None = option(
-        "--size",
-        metavar="PIXELS",
-        minimum=1,
-        help="Scale the shorter side and crop the centre square.",
-        unset="images pass byte for byte",
-    )
 
 
 def mode(options: Mode) -> tuple[str]:
@@ -50,7 +44,7 @@ def mode(options: Mode) -> tuple[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data(Mode, Input, ShardOutput, Report, Talk, DryRun):
+class Data(Mode, Input, Resized, ShardOutput, Report, Talk, DryRun):
     """Write any source of images as WebDataset shards, or say what is in it.
 
     Sources: a named dataset, shards, class folders, or a stream: advtool data cifar10 --split train -o shards/
@@ -58,6 +52,14 @@ class Data(Mode, Input, ShardOutput, Report, Talk, DryRun):
 
     command = "data"
     tables = (Table("mode", _MODES, mode),)
+
+    size: int | None = option(
+        "--size",
+        metavar="PIXELS",
+        minimum=1,
+        help="Scale the shorter side to PIXELS/crop-pct and crop the centre square of PIXELS.",
+        unset="images pass byte for byte",
+    )
 
     def named(self) -> "Data":
         """The same with the source as ``--data``, however it was given."""

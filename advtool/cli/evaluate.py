@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from advtool import registry
 from advtool.cli.groups import Ascent, DryRun, Foreign, Input, Report, Talk
+from advtool.cli.resizing import Resized
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
 from advtool.values import counts, fractions
@@ -123,7 +124,7 @@ def _is_curve(options: Search) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Checkpoints, Input, Threats, Search, Measured, Machine, Precision, Report, Talk, DryRun):
+class Evaluate(Checkpoints, Input, Resized, Threats, Search, Measured, Machine, Precision, Report, Talk, DryRun):
     """Report clean accuracy, and robust accuracy under attack at one or more radii, with 95% intervals.
 
     Reads the test split. The checkpoint may come from stdin: advtool train … | advtool eval --adv l2 --eps 0.5

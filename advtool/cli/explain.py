@@ -6,6 +6,7 @@ from typing import ClassVar
 from advtool import registry
 from advtool.cli.evaluate import Checkpoints
 from advtool.cli.groups import SOURCE, DryRun, Report, Sources, Talk
+from advtool.cli.resizing import Resized
 from advtool.explain.methods import METHODS
 from advtool.groups import Machine
 from advtool.options import Options, Table, option
@@ -94,7 +95,7 @@ class Layout(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explain(Method, Checkpoints, Sources, Layout, Machine, Report, Talk, DryRun):
+class Explain(Method, Checkpoints, Sources, Resized, Layout, Machine, Report, Talk, DryRun):
     """Draw a grid of what models look at, a row per model and a column per image, and measure it.
 
     Reads the test split. --method samples needs no checkpoint: it puts datasets side by side, matched by source image.

@@ -2,21 +2,19 @@
 
 import itertools
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 
 from advtool import device as devices
 from advtool import distributed, registry
 from advtool.cli import console, output
 from advtool.cli.attack import Attack
-from advtool.commands.checkpoints import check_size, fit, open_checkpoint
+from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
 from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
-from advtool.data.sources import Reader, Source
+from advtool.data.beginning import begin
+from advtool.data.sources import Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
 from advtool.groups import BATCH_SIZE
-from advtool.io.head import CompleteHead, complete
-from advtool.io.samples import Sample
 from advtool.models.checkpoint import restore
 from advtool.registry import Planned
 
@@ -32,6 +30,7 @@ def run(options: Attack) -> None:
     model = restore(file).to(device)
     amp = devices.use_amp(options.amp, device, training=False)
     settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    preprocessing = options.preprocessing(preprocessing_of(file, model))
     options = _resolved(options, attack, source, settings)
     record = {
         "command": "attack",
@@ -42,19 +41,22 @@ def run(options: Attack) -> None:
         "format": options.format,
     }
     if options.dry_run:
-        made = {"source": source.name, "output": target.name, "options": options.values()}
+        decided = options.decided(applied(source, preprocessing))
+        made = {"source": source.name, "output": target.name, "options": decided.values()}
         output.print_json({"schema": 1, **record, **made})
         return
     reader = source.open()
-    samples, head = _peek(reader)
-    check_size(model, head.shape, source.name, file)
+    begun = begin(reader, preprocessing)
+    check_size(model, begun.shape, source.name, file, "--size")
     model = fit(model, reader.head, source.name, file)
-    after = head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
+    if begun.preprocessing:
+        record["preprocessing"] = begun.preprocessing.to_json()
+    after = begun.head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()
-    todo = target.todo(after, itertools.islice(samples, options.limit))
+    todo = target.todo(after, itertools.islice(begun.samples, options.limit))
     with distributed.joined(device.type == "cuda"), console.bar(f"attacking ({attack.name})", options.limit) as advance:
-        check = SampleChecker(after)
+        check = SampleChecker(after, preprocessing=begun.preprocessing)
         attacked = adversarial_samples(todo, check, model, attack, settings, tally, options.format, advance)
         target.write(after, attacked)
     console.say(f"wrote {tally.describe()} to {target.name}")
@@ -80,10 +82,3 @@ def _resolved(options: Attack, attack: Planned, source: Source, settings: device
         batch_size=settings.batch_size,
         amp=settings.amp,
     )
-
-
-def _peek(reader: Reader) -> tuple[Iterable[Sample], CompleteHead]:
-    """(all samples, head with the shape of the first one filled in, and with one class where it knows none)."""
-    samples = iter(reader)
-    first = next(samples)
-    return itertools.chain([first], samples), complete(reader.head, reader.head.shape or first.shape(), 0)

@@ -1,7 +1,9 @@
 """Which checkpoint a command means, and whether data fits it."""
 
 from advtool.cli.groups import Foreign
+from advtool.data.beginning import begin
 from advtool.data.matching import ClassMismatch, match
+from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import streams
 from advtool.io.checkpoints import CheckpointFile
@@ -11,6 +13,7 @@ from advtool.models import importing
 from advtool.models.classifier import Classifier
 from advtool.models.importing import Wanted, refit
 from advtool.models.reordering import fitted
+from advtool.preprocessing import Preprocessing
 
 
 def open_checkpoint(ckpt: str | None, data: str | None, options: Foreign) -> tuple[CheckpointFile, str | None]:
@@ -46,7 +49,9 @@ def _read(stream: streams.Stream, options: Foreign) -> CheckpointFile:
     return file
 
 
-def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile) -> None:
+def check_size(
+    model: Classifier, shape: Shape, name: str, file: CheckpointFile, way: str = "advtool data --size"
+) -> None:
     """Refuse images of another size than the checkpoint was made for.
 
     A PyTorch file does not say for what size its network was made: the model is made one for the size of the data
@@ -56,6 +61,7 @@ def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile)
     ----------
     shape : (C, H, W) of the data
     name : of the data, for the message
+    way : of resizing the images, to be followed by a number
     """
     if "imported" in file.meta and shape != model.spec.shape:
         refit(model, shape)
@@ -63,8 +69,24 @@ def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile)
         takes = f"the model takes {shape_text(model.spec.shape)} {_trained_on(file)}"
         channels, height, width = model.spec.shape
         if shape[0] == channels and height == width:
-            takes += f"; advtool data --size {height} makes them fit"
+            takes += f"; {way} {height} makes them fit"
         raise AdvtoolError(f"{name} does not fit {file.path}: images are {shape_text(shape)}, {takes}")
+
+
+def preprocessing_of(file: CheckpointFile, model: Classifier) -> Preprocessing | None:
+    """How a checkpoint says that images are resized for its model; those that have its shape already are not."""
+    try:
+        return Preprocessing.from_json(file.meta.get("preprocessing"), model.spec.shape)
+    except (TypeError, ValueError) as error:
+        raise AdvtoolError(f"{file.path}: bad preprocessing metadata ({error})") from None
+
+
+def applied(source: Source, preprocessing: Preprocessing | None) -> Preprocessing | None:
+    """What is done to the images of a source in the end, for a dry run, which reads no stream."""
+    if preprocessing is None or preprocessing.unless is None or not source.repeatable:
+        return preprocessing
+    with source.open() as reader:
+        return begin(reader, preprocessing).preprocessing
 
 
 def check_classes(model: Classifier, head: Head, name: str, file: CheckpointFile) -> None:

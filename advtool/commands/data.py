@@ -35,12 +35,14 @@ def _parts(options: Data) -> list[Source]:
 def _convert(options: Data) -> None:
     source = options.open()
     target = shard_destination(options, source)
-    conversion = convert(source, options.history(), options.limit, options.size)
+    preprocessing = options.preprocessing()
+    conversion = convert(source, options.history(), options.limit, preprocessing)
     if options.dry_run:
         head = conversion.head
         shown = {"split": head.split, "shape": head.shape, "num_classes": head.num_classes}
-        resolved = replace(options, source=None, data=options.data or source.name, split=source.split).values()
-        described = {"source": source.name, "output": target.name, **shown, "options": resolved}
+        resolved = replace(options, source=None, data=options.data or source.name, split=source.split)
+        values = resolved.decided(preprocessing).values()
+        described = {"source": source.name, "output": target.name, **shown, "options": values}
         output.print_json({"schema": 1, "command": "data", **described})
         return
     count = target.write(conversion.head, conversion.samples)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from advtool import device as devices
 from advtool import distributed
 from advtool.cli import console, output
 from advtool.cli.evaluate import Evaluate
-from advtool.commands.checkpoints import check_classes, check_size, open_checkpoint
+from advtool.commands.checkpoints import applied, check_classes, check_size, open_checkpoint, preprocessing_of
 from advtool.commands.report import compare, show
 from advtool.data.arrays import load
 from advtool.data.sources import Source
@@ -24,6 +25,7 @@ from advtool.groups import BATCH_SIZE
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
+from advtool.preprocessing import Preprocessing
 
 PLANNED = ("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss")
 
@@ -37,6 +39,7 @@ class Inputs:
     base_file: CheckpointFile | None
     base: Subject | None
     source: Source
+    preprocessings: Sequence[Preprocessing | None]
 
 
 def run(options: Evaluate) -> None:
@@ -50,6 +53,8 @@ def run(options: Evaluate) -> None:
     amp = devices.use_amp(options.amp, device, training=False)
     settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
     if options.dry_run:
+        (first, *others) = {*inputs.preprocessings}
+        options = options.decided(None if others else applied(inputs.source, first))
         output.print_json(_resolved(options, plan, inputs.source, settings))
         return
     console.detail(f"device: {reason}")
@@ -79,21 +84,25 @@ def _inputs(options: Evaluate, device: torch.device) -> Inputs:
     models = [restore(file).to(device) for file in files]
     base_file = open_checkpoint(options.base, data, options)[0] if options.base else None
     base = Subject(restore(base_file).to(device), options.base) if base_file else None
-    return Inputs(files, models, base_file, base, source)
+    said = [options.preprocessing(preprocessing_of(file, model)) for file, model in zip(files, models, strict=True)]
+    if len({*said}) > 1 and not source.repeatable:
+        raise UsageError("the checkpoints want other sizes, and stdin can be read once: --data SOURCE, or --size")
+    return Inputs(files, models, base_file, base, source, said)
 
 
 def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devices.Settings) -> list[dict[str, Any]]:
     """A report for each checkpoint."""
     if distributed.processes().world > 1 and not inputs.source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    images = load(inputs.source, options.limit)
-    if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
-        check_size(inputs.base.model, images.head.shape, images.name, inputs.base_file)
-        check_classes(inputs.base.model, images.head, images.name, inputs.base_file)
+    read = cache(partial(load, inputs.source, options.limit, float("inf")))
     reports = []
     with distributed.joined(settings.device.type == "cuda"):
-        for file, model in zip(inputs.files, inputs.models, strict=True):
-            check_size(model, images.head.shape, images.name, file)
+        for file, model, preprocessing in zip(inputs.files, inputs.models, inputs.preprocessings, strict=True):
+            images = read(preprocessing)
+            if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
+                check_size(inputs.base.model, images.head.shape, images.name, inputs.base_file, "--size")
+                check_classes(inputs.base.model, images.head, images.name, inputs.base_file)
+            check_size(model, images.head.shape, images.name, file, "--size")
             check_classes(model, images.head, images.name, file)
             subject = Subject(model, file.path, file.sha256)
             with console.bar("evaluating", len(share(images)) * plan.passes) as progress:

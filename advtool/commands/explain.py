@@ -10,7 +10,7 @@ from advtool import device as devices
 from advtool.cli import console, output
 from advtool.cli.explain import Explain
 from advtool.cli.groups import ShardOutput
-from advtool.commands.checkpoints import check_size, fit, open_checkpoint
+from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
 from advtool.commands.shard_output import ShardDestination, shard_destination
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source
@@ -27,6 +27,7 @@ from advtool.io.checkpoints import CheckpointFile
 from advtool.io.figures import figure_format, suffix
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
+from advtool.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def run(options: Explain) -> None:
     places = _places(options, sources[0], file_format)
     models = [restore(file).to(device) for file in files]
     options = replace(options, split=sources[0].split, limit=options.limit or methods[0].limit)
+    preprocessing = _preprocessing(options, files, models)
     if options.dry_run:
+        options = options.decided(applied(sources[0], preprocessing))
         output.print_json(_resolved(options, files, models, sources, device, places))
         return
     console.detail(f"device: {reason}")
@@ -59,13 +62,13 @@ def run(options: Explain) -> None:
         )
         described: dict = {"sources": [{"source": source.name, "split": source.split} for source in sources]}
     else:
-        images = _images(options, sources[0])
+        images = _images(options, sources[0], preprocessing)
         for file, model in zip(files, models, strict=True):
-            check_size(model, images.head.shape, images.name, file)
+            check_size(model, images.head.shape, images.name, file, "--size")
         models = [fit(model, images.head, images.name, file) for file, model in zip(files, models, strict=True)]
         result = _explained(options, files, models, images, device)
         data = {"source": images.name, "split": images.split, "n": len(images), "classes": images.head.num_classes}
-        described = {"data": data}
+        described = {"data": data | {"preprocessing": images.preprocessing and images.preprocessing.to_json()}}
         if places.shards:
             head = images.head.after(options.history())
             places.shards.write(head, attribution_samples(images, result.attributions))
@@ -104,7 +107,7 @@ def _resolved(
     resolved: dict = {"schema": 1, "command": "explain", "methods": list(options.method)}
     options = replace(options, data=tuple(source.name for source in sources), device=str(device))
     if models:
-        known = sources[0].open().head.shape if sources[0].repeatable else None
+        known = sources[0].open().head.shape if sources[0].repeatable and not options.size else None
         shape = known or models[0].spec.shape
         explanation = _explanation(options, shape)
         names, batch_size = tuple(_names(options, files)), options.batch_size or default_batch_size(shape)
@@ -192,10 +195,21 @@ def _source(options: Explain, data: str | None, methods: Sequence[Method]) -> So
     return options.resolve(data, options.split, methods[0].split)
 
 
-def _images(options: Explain, source: Source) -> Images:
-    if options.limit is None:
-        return load(source)
-    return subset(load(source), options.limit, options.seed) if options.random else load(source, options.limit)
+def _images(options: Explain, source: Source, preprocessing: Preprocessing | None) -> Images:
+    if options.limit is None or options.random:
+        images = load(source, preprocessing=preprocessing)
+        return images if options.limit is None else subset(images, options.limit, options.seed)
+    return load(source, options.limit, preprocessing=preprocessing)
+
+
+def _preprocessing(
+    options: Explain, files: Sequence[CheckpointFile], models: Sequence[Classifier]
+) -> Preprocessing | None:
+    """How images are resized for all models."""
+    said = {options.preprocessing(preprocessing_of(file, model)) for file, model in zip(files, models, strict=True)}
+    if len(said) > 1:
+        raise UsageError("needed, since the checkpoints want other sizes", "size")
+    return said.pop() if said else None
 
 
 def _names(options: Explain, files: Sequence[CheckpointFile]) -> list[str]:

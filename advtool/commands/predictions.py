@@ -6,8 +6,9 @@ from dataclasses import replace
 from advtool import device as devices
 from advtool.cli import console
 from advtool.cli.relabel import Relabel
-from advtool.commands.checkpoints import check_size, fit, open_checkpoint
+from advtool.commands.checkpoints import check_size, fit, open_checkpoint, preprocessing_of
 from advtool.data.arrays import SampleChecker
+from advtool.data.beginning import needed
 from advtool.datasets.predicted import predicted_samples
 from advtool.datasets.relabelled import Relabelled, RelabelTally
 from advtool.groups import BATCH_SIZE
@@ -23,11 +24,12 @@ def predicted(
     device, reason = devices.choose(options.device)
     file, _ = open_checkpoint(options.predict, name, options)
     model = restore(file).to(device)
-    shape = head.shape or model.spec.shape
+    preprocessing = needed(head.shape, preprocessing_of(file, model))
+    shape = preprocessing.shape(model.spec.shape[0]) if preprocessing else head.shape or model.spec.shape
     check_size(model, shape, name, file)
     model = fit(model, head, name, file)
     console.detail(f"device: {reason}")
     settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
-    check = SampleChecker(replace(head, shape=shape))
+    check = SampleChecker(replace(head, shape=shape), preprocessing=preprocessing)
     record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
     return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))

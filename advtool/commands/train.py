@@ -25,6 +25,7 @@ from advtool.options import declarations
 from advtool.training import config as configuration
 from advtool.training.curves import Curves, named
 from advtool.training.run import TrainingRun
+from advtool.training.setup import resizing
 from advtool.training.state import StateFile
 from advtool.training.watched import check, fitted
 
@@ -66,7 +67,7 @@ def run(options: Train) -> None:
         resolved = {**training.resolved(), "options": _resolved(options, training).values()}
         output.print_json({"schema": 1, "command": "train", **resolved, **where})
         return
-    test_images = cache(lambda: load(_source(options, "test"), size=options.size))
+    test_images = cache(lambda: load(_source(options, "test"), preprocessing=resizing(options.size)))
 
     def complete(run: TrainingRun, place: output.Destination | None) -> dict:
         return _complete(run, place, options, reason, test_images)
@@ -188,7 +189,8 @@ def _curves(source: Source, options: Train) -> Curves:
     if on_stdin > 1:
         raise UsageError("stdin can carry only one thing", "eval_data", "-")
     options.refuse_elsewhere((options.data, *specs.values()))
-    sets = {name: load(options.resolve(spec, default_split="test"), size=options.size) for name, spec in specs.items()}
+    sources = {name: options.resolve(spec, default_split="test") for name, spec in specs.items()}
+    sets = {name: load(source, preprocessing=resizing(options.size)) for name, source in sources.items()}
     return Curves(sets, options.eval_every)
 
 

@@ -1,22 +1,22 @@
 """A source as arrays in memory."""
 
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 
+from advtool.data.beginning import Begun, begin, needed
 from advtool.data.checker import SampleChecker
 from advtool.data.matching import Matching, match
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
-from advtool.io import images
 from advtool.io.head import CompleteHead, complete
-from advtool.io.readers import Arrays, Reader
+from advtool.io.readers import Arrays
+from advtool.preprocessing import Preprocessing
 
 __all__ = ["Images", "SampleChecker", "TooLarge", "complete", "load"]
 
 _CHUNK = 4096
-_LOOKED_AT = 64
 
 
 class TooLarge(AdvtoolError):
@@ -36,6 +36,7 @@ class Images:
     name, split : of the source
     provenance : contents of the samples' .json members, where they have any
     matched : how the labels came from the source's own, where they are those of a model
+    preprocessing : how they were resized, if they were
     """
 
     pixels: np.ndarray
@@ -46,6 +47,7 @@ class Images:
     split: str | None
     provenance: list[dict] | None = None
     matched: Matching | None = None
+    preprocessing: Preprocessing | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -69,14 +71,19 @@ class Images:
         return replace(self, labels=matching(self.labels), head=head, matched=matching)
 
 
-def load(source: Source, limit: int | None = None, max_bytes: float = float("inf"), size: int | None = None) -> Images:
+def load(
+    source: Source,
+    limit: int | None = None,
+    max_bytes: float = float("inf"),
+    preprocessing: Preprocessing | None = None,
+) -> Images:
     """Read a source into memory.
 
     Parameters
     ----------
     limit : read only the first so many samples
     max_bytes : of pixels
-    size : scale the shorter side of 8-bit images to this and crop the centre square; None for as they are
+    preprocessing : how to resize 8-bit images; None to leave all as they are
 
     Raises
     ------
@@ -87,41 +94,39 @@ def load(source: Source, limit: int | None = None, max_bytes: float = float("inf
     """
     with source.open() as reader:
         if arrays := reader.arrays():
-            found, provenance = _whole(arrays.take(slice(limit)), max_bytes, size, source.name), None
+            preprocessing = needed(arrays.pixels.shape[1:], preprocessing)
+            found, provenance = _whole(arrays.take(slice(limit)), max_bytes, preprocessing, source.name), None
         else:
-            found, provenance = _collected(reader, limit, max_bytes, size, source.name)
+            begun = begin(reader, preprocessing)
+            preprocessing = begun.preprocessing
+            found, provenance = _collected(begun, limit, max_bytes, source.name)
         head = complete(reader.head, found.pixels.shape[1:], int(found.labels.max()))
-    return Images(*found, head, source.name, head.split or source.split, provenance)
+    made = Images(*found, head, source.name, head.split or source.split, provenance)
+    return replace(made, preprocessing=preprocessing)
 
 
-def _whole(arrays: Arrays, max_bytes: float, size: int | None, name: str) -> Arrays:
-    if size:
-        arrays = arrays._replace(pixels=np.stack([_resized(image, size, name) for image in arrays.pixels]))
+def _whole(arrays: Arrays, max_bytes: float, preprocessing: Preprocessing | None, name: str) -> Arrays:
+    if preprocessing:
+        try:
+            arrays = arrays._replace(pixels=np.stack([preprocessing(image) for image in arrays.pixels]))
+        except AdvtoolError as error:
+            raise AdvtoolError(f"{name}: {error}") from None
     if arrays.pixels.nbytes > max_bytes:
         raise TooLarge(f"{name}: {arrays.pixels.nbytes / 2**30:.1f} GiB of pixels")
     return arrays
 
 
-def _collected(
-    reader: Reader, limit: int | None, max_bytes: float, size: int | None, name: str
-) -> tuple[Arrays, list[dict] | None]:
+def _collected(begun: Begun, limit: int | None, max_bytes: float, name: str) -> tuple[Arrays, list[dict] | None]:
     """(the samples, contents of their .json members)."""
-    samples, head = iter(reader), reader.head
-    if size:
-        start = list(islice(samples, _LOOKED_AT))
-        samples = chain(start, samples)
-        head = replace(head, shape=(max(sample.shape()[0] for sample in start), size, size))
-    check = SampleChecker(head, sizes_differ=size is not None)
+    check = SampleChecker(begun.head, preprocessing=begun.preprocessing)
     chunks: list[np.ndarray] = []
     chunk: list[np.ndarray] = []
     labels: list[int] = []
     keys: list[str] = []
     provenance: list[dict] = []
     used = 0
-    for sample in islice(samples, limit):
+    for sample in islice(begun.samples, limit):
         pixels, label = check(sample)
-        if size:
-            pixels = _resized(pixels, size, f"{sample.shard}: sample '{sample.key}'")
         used += pixels.nbytes
         if used > max_bytes:
             raise TooLarge(f"{name}: more than {max_bytes / 2**30:.2g} GiB of pixels")
@@ -136,9 +141,3 @@ def _collected(
     if chunk:
         chunks.append(np.stack(chunk))
     return Arrays(np.concatenate(chunks), np.array(labels, np.int64), keys), provenance or None
-
-
-def _resized(pixels: np.ndarray, size: int, where: str) -> np.ndarray:
-    if pixels.dtype != np.uint8:
-        raise AdvtoolError(f"{where}: float images are not resized")
-    return images.resize(pixels, size)

@@ -16,10 +16,10 @@ from advtool.data.arrays import Images
 from advtool.data.checker import SampleChecker
 from advtool.data.crops import random_resized_crop
 from advtool.data.sources import Source
-from advtool.io import images
 from advtool.io.head import CompleteHead
 from advtool.io.readers import Reader
 from advtool.io.samples import Sample
+from advtool.preprocessing import Preprocessing
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pixels float32 in [0, 1] N×C×H×W, labels N, sample ids N."""
@@ -148,7 +148,7 @@ class StreamBatches:
             if self._size and self._random_crop:
                 pixels = random_resized_crop(pixels, self._size, sample.key, seed)
             elif self._size:
-                pixels = images.resize(pixels, self._size)
+                pixels = Preprocessing(self._size)(pixels)
             return pixels, label, sample.key
 
         return decode

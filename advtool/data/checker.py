@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advtool.errors import AdvtoolError
 from advtool.io.head import Head
 from advtool.io.samples import KNOWN_EXTENSIONS, Sample
 from advtool.io.shape import Shape, shape_text
+from advtool.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class _Expected:
 class SampleChecker:
     """Decodes samples and holds them to what the head says, and to the first of them; on several threads if need be.
 
-    With `sizes_differ` only the number of channels has to agree.
+    With `sizes_differ` only the number of channels has to agree; so too with `preprocessing`, which makes the images
+    of the shape that the head says.
     """
 
-    def __init__(self, head: Head, sizes_differ: bool = False):
-        self._head, self._sizes_differ = head, sizes_differ
+    def __init__(self, head: Head, sizes_differ: bool = False, preprocessing: Preprocessing | None = None):
+        self._head, self._preprocessing = head, preprocessing
+        self._sizes_differ = sizes_differ or preprocessing is not None
         self._expected: _Expected | None = None
         self._lock = threading.Lock()
 
@@ -52,7 +56,12 @@ class SampleChecker:
             raise sample.fault(f"has members {' '.join(sorted(members))}, others {' '.join(sorted(expected.members))}")
         if self._head.num_classes is not None and label >= self._head.num_classes:
             raise sample.fault(f"label {label}, but there are {self._head.num_classes} classes")
-        return pixels, label
+        if self._preprocessing is None:
+            return pixels, label
+        try:
+            return self._preprocessing(pixels), label
+        except AdvtoolError as error:
+            raise sample.fault(str(error)) from None
 
     def _establish(self, sample: Sample, pixels: np.ndarray, members: frozenset[str]) -> _Expected:
         """Expect others to be like this sample, unless another thread's came first."""

@@ -1,21 +1,17 @@
 """Any source as a stream of samples that can be written as shards."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
-
+from advtool.data.beginning import begin
+from advtool.data.checker import SampleChecker
 from advtool.data.classes import counted
 from advtool.data.sources import Source
-from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.head import Head
 from advtool.io.samples import Sample
-from advtool.io.shape import Shape
-
-_LOOKED_AT = 64
+from advtool.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,9 @@ class Conversion:
     samples: Iterator[Sample]
 
 
-def convert(source: Source, command: str, limit: int | None = None, size: int | None = None) -> Conversion:
+def convert(
+    source: Source, command: str, limit: int | None = None, preprocessing: Preprocessing | None = None
+) -> Conversion:
     """Read a source for writing.
 
     Images pass as they are, byte for byte, unless they are resized. Members that are no part of a sample are left
@@ -35,34 +33,24 @@ def convert(source: Source, command: str, limit: int | None = None, size: int | 
     Parameters
     ----------
     command : what to add to the history
-    size : scale the shorter side to this and crop the centre square; 8-bit images only
+    preprocessing : how to resize 8-bit images
     """
     reader = source.open()
     head = counted(reader.head, source, limit)
-    samples = iter(reader)
-    start = list(islice(samples, _LOOKED_AT if size else 1))
-    channels = head.shape[0] if head.shape else max(sample.shape()[0] for sample in start)
-    resized: Shape | None = (channels, size, size) if size else None
+    begun = begin(reader, preprocessing)
+    resized = begun.shape if begun.preprocessing else head.shape
     origin = head.source or source.name
-    head = head.after(command, shape=resized or head.shape, split=head.split or source.split, source=origin)
-    chained = islice(itertools.chain(start, samples), limit)
-    return Conversion(head, (_plain(sample, resized) for sample in chained))
+    head = head.after(command, shape=resized, split=head.split or source.split, source=origin)
+    check = SampleChecker(head, preprocessing=begun.preprocessing) if begun.preprocessing else None
+    return Conversion(head, (_plain(sample, check) for sample in islice(begun.samples, limit)))
 
 
-def _plain(sample: Sample, resized: Shape | None) -> Sample:
+def _plain(sample: Sample, resized: SampleChecker | None) -> Sample:
     extension = sample.extension
     _ = sample.label
     data = sample.members[extension]
     if resized:
-        if extension == images.FLOAT:
-            raise AdvtoolError(f"{sample.shard}: sample '{sample.key}': float images are not resized")
-        channels, side, _ = resized
-        pixels = sample.pixels()
-        if len(pixels) == 1 and channels == 3:
-            pixels = np.repeat(pixels, 3, axis=0)
-        if len(pixels) != channels:
-            raise sample.fault("is a colour image, but those before it are grey")
-        extension, data = "png", images.encode_png(images.resize(pixels, side))
+        extension, data = "png", images.encode_png(resized(sample)[0])
     members = {extension: data, "cls": sample.members["cls"]}
     if "json" in sample.members:
         members["json"] = sample.members["json"]

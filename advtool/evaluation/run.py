@@ -203,6 +203,7 @@ def report(
             "n": n,
             "classes": images.head.num_classes,
             "matched": matching and matching.to_json(),
+            "preprocessing": images.preprocessing and images.preprocessing.to_json(),
         },
         **result,
         "flags": red_flags(model, images, result, plan.attacks, settings) if checks else [],

@@ -69,15 +69,6 @@ def encode_npy(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def resize(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Scale the shorter side of a uint8 C×H×W image to `side` (antialiased) and crop the centre square."""
-    from PIL import Image, ImageOps
-
-    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
-    fitted = np.asarray(ImageOps.fit(image, (side, side), Image.Resampling.BICUBIC))
-    return fitted[None] if fitted.ndim == 2 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
-
-
 def _open(data: bytes, extension: str) -> "Image":
     from PIL import Image
 

@@ -27,7 +27,7 @@ from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
-from advtool.training.setup import TrainingData, hold_out, new_model, read_training_data, start_from
+from advtool.training.setup import TrainingData, hold_out, new_model, read_training_data, resizing, start_from
 from advtool.training.state import State, check_same
 from advtool.training.watched import fitted, matched
 
@@ -131,6 +131,7 @@ class TrainingRun:
                 **({"size": self.data.size} if self.data.size else {}),
             },
             **({"curves": self.curves.to_json()} if self.curves.sets else {}),
+            **({"preprocessing": made.to_json()} if (made := resizing(self.data.size)) else {}),
             "seed": self.config.seed,
             "device": str(self.device),
         }

@@ -21,6 +21,7 @@ from advtool.models import reordering
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.importing import refit
 from advtool.models.registry import build, check_runs, default_arch
+from advtool.preprocessing import Preprocessing
 
 STATISTICS_IMAGES = 10_000
 STATISTICS_RESIZED = 2_000
@@ -72,7 +73,7 @@ def read_training_data(
     """
     if not (size and random_crop):
         try:
-            images = load(source, limit, budget, size)
+            images = load(source, limit, budget, resizing(size))
             return TrainingData(source, images, len(images), False, limit, size)
         except TooLarge as error:
             if not source.repeatable:
@@ -83,12 +84,17 @@ def read_training_data(
             " or name another augmentation"
         )
     first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
-    start = load(source, min(limit or first, first), size=size)
+    start = load(source, min(limit or first, first), preprocessing=resizing(size))
     n, max_label = _scan(source, limit)
     with source.open() as reader:
         head = complete(reader.head, start.head.shape, max_label)
     images = Images(start.pixels, start.labels, start.keys, head, start.name, start.split)
     return TrainingData(source, images, n, True, limit, size, random_crop)
+
+
+def resizing(size: int | None) -> Preprocessing | None:
+    """How images are resized that are not cropped at random: those of training, validation and test."""
+    return Preprocessing(size) if size else None
 
 
 def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[TrainingData, Images]:
@@ -104,13 +110,14 @@ def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[Traini
     if not data.streamed:
         images, held_out = holdout.split(data.images, fraction)
         return replace(data, images=images, n=len(images)), held_out
-    part, rest = (holdout.Part(data.source, fraction, held_out, data.limit) for held_out in (True, False))
+    part, rest = (holdout.Part(data.source, fraction, which, data.limit) for which in (True, False))
     with part.open() as reader:
         known = reader.count()
         count = sum(1 for _ in reader) if known is None else known
     holdout.check(count, data.n, fraction)
     first = holdout.split(data.images, fraction)[0]
-    return replace(data, source=rest, images=first, n=data.n - count), load(part, max_bytes=budget, size=data.size)
+    held_out = load(part, max_bytes=budget, preprocessing=resizing(data.size))
+    return replace(data, source=rest, images=first, n=data.n - count), held_out
 
 
 def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixels: int | None = None) -> Classifier:

@@ -42,6 +42,7 @@ VALUES = {
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
     **{"weight_decay": "0.25", "schedule": "step", "lr_drops": "1", "lr_drop_factor": "0.5"},
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
+    **{"crop_pct": "0.5", "interpolation": "bilinear", "crop_mode": "squash"},
     **{"eval_data": "more.tar", "eval_every": "2", "test_limit": "9", "trials": "2", "workers": "3"},
 }
 """A value of each option that is none of its defaults."""
@@ -54,6 +55,7 @@ ALONGSIDE = {
     "lr_drop_factor": ["--schedule", "step"],
     "normalize": [],
     "shard_size": ["-o", "out/"],
+    **{name: ["--size", "16"] for name in ("crop_pct", "interpolation", "crop_mode")},
 }
 """What an option needs beside it."""
 
@@ -105,7 +107,7 @@ def cases() -> Iterator[Case]:
     for name, taken in own.items():
         more = {"batch_size", "device"} if name == "weights" else set()
         yield Case("explain", name, ("--method", name), frozenset((every - taken) | more))
-    model = {"ckpt", "arch", "normalize", "batch_size", "device"}
+    model = {"ckpt", "arch", "normalize", "batch_size", "device", "size", "crop_pct", "interpolation", "crop_mode"}
     yield Case("explain", "samples", ("--method", "samples"), frozenset(every | model))
 
     drawing, predicting = {"exclude_true", "seed"}, {"arch", "normalize", "batch_size", "device"}
@@ -197,7 +199,7 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
         if name in (*RIVALS.get(case.command, ()), *RIVALS.get(case.entry, ())):
             continue
         beside, other = (
-            ALONGSIDE.get(name, []),
+            [] if name in case.unused else ALONGSIDE.get(name, []),
             OTHER.get(case.entry, {"split": "train"} if case.command == "eval" else {}),
         )
         line = [

@@ -8,6 +8,7 @@ from advtool.data.inspect import verify
 from advtool.data.sources import Shards, resolve
 from advtool.errors import AdvtoolError
 from advtool.io.head import Head
+from advtool.preprocessing import Preprocessing
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_limit(source, n):
 
 def test_size_scales_and_crops(source, tmp_path):
     made = source([make.sample(f"k{i}", 0, make.pixels(i, 3, side)) for i, side in enumerate((16, 8, 9))])
-    conversion = convert(made, "c", size=8)
+    conversion = convert(made, "c", preprocessing=Preprocessing(8))
     assert conversion.head.shape == (3, 8, 8)
     images = load(written(conversion, tmp_path))
     assert images.pixels.shape == (3, 3, 8, 8)
@@ -97,7 +98,7 @@ def test_size_of_folders_in_which_the_first_image_is_grey(tmp_path):
         (folder / f"{index}.png").write_bytes(
             make.encode(pixels[0] if channels == 1 else pixels.transpose(1, 2, 0), "PNG")
         )
-    conversion = convert(resolve(str(tmp_path / "photos")), "c", size=8)
+    conversion = convert(resolve(str(tmp_path / "photos")), "c", preprocessing=Preprocessing(8))
     assert conversion.head.shape == (3, 8, 8)
     assert load(written(conversion, tmp_path)).pixels.shape == (3, 3, 8, 8)
 
@@ -114,7 +115,7 @@ def test_a_folder_of_different_sizes_converts_as_it_is_and_verifies(tmp_path):
 def test_float_images_pass_but_are_not_resized(source):
     made = source([make.sample("f", 0, make.floats())])
     assert next(convert(made, "c").samples).members["npy"] == make.sample("f", 0, make.floats()).members["npy"]
-    assert "sample 'f': float images are not resized" in fault(made, size=4)
+    assert "sample 'f': float images are not resized" in fault(made, preprocessing=Preprocessing(4))
 
 
 def test_a_bad_label_or_a_missing_image_is_named(source):

@@ -11,6 +11,7 @@ from advtool.data.batches import StreamBatches
 from advtool.data.crops import _box, random_resized_crop
 from advtool.data.sources import resolve
 from advtool.errors import AdvtoolError, UsageError
+from advtool.preprocessing import Preprocessing
 from advtool.training.options import Training
 from advtool.training.run import TrainingRun
 from advtool.training.setup import read_training_data
@@ -96,7 +97,7 @@ def test_a_limit_takes_the_first_images(folders):
 
 
 def test_without_random_crops_the_centre_is_kept_in_memory(folders):
-    images = load(resolve(folders, "test"), size=12)
+    images = load(resolve(folders, "test"), preprocessing=Preprocessing(12))
     assert images.pixels.shape == (6, 3, 12, 12)
     data = read_training_data(resolve(folders), None, 1e9, size=12)
     assert not data.streamed and data.images.pixels.shape == (15, 3, 12, 12)
@@ -116,7 +117,7 @@ def test_a_run_on_class_folders(folders):
     run = TrainingRun(resolve(folders), wishes, CPU)
     assert run.config.augment == "rrc+flip" and run.resolved()["data"]["size"] == 16
     run.fit()
-    report = run.test(load(resolve(folders, "test"), size=16))
+    report = run.test(load(resolve(folders, "test"), preprocessing=Preprocessing(16)))
     assert report["clean"]["n"] == 6 and run.model.spec.shape == (3, 16, 16)
 
 
@@ -139,4 +140,4 @@ def test_a_file_that_is_no_image_is_named(folders, tmp_path):
 def test_float_images_are_not_resized(tmp_path):
     make.write_shards(tmp_path, "train", [make.sample("k", 0, make.floats())])
     with pytest.raises(AdvtoolError, match="float images are not resized"):
-        load(resolve(str(tmp_path)), size=4)
+        load(resolve(str(tmp_path)), preprocessing=Preprocessing(4))

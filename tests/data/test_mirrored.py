@@ -13,6 +13,7 @@ from advtool.io import shards
 from advtool.io.head import Head
 from advtool.io.readers import SampleReader
 from advtool.io.streams import open_path
+from advtool.preprocessing import Preprocessing
 from advtool.training.options import Training
 from advtool.training.run import TrainingRun
 
@@ -66,7 +67,7 @@ def test_shards_of_a_named_set_are_mirrored_like_the_set(tmp_path, name):
 
 
 def test_digits_scaled_up_are_not_flipped(tmp_path):
-    conversion = convert(resolve("digits"), "advtool data digits --size 32", limit=20, size=32)
+    conversion = convert(resolve("digits"), "advtool data digits --size 32", limit=20, preprocessing=Preprocessing(32))
     out = io.BytesIO()
     shards.write_stream(out, conversion.head, conversion.samples)
     (tmp_path / "large.tar").write_bytes(out.getvalue())

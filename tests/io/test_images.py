@@ -262,13 +262,3 @@ def test_mutated_images_raise_nothing_but_advtool_errors():
             for read in (images.decode, images.size):
                 with suppress(AdvtoolError):
                     read(bytes(bad), extension)
-
-
-def test_resize_scales_the_shorter_side_and_crops_the_centre():
-    wide = np.zeros((3, 16, 48), np.uint8)
-    wide[:, :, 16:32] = 200
-    resized = images.resize(wide, 8)
-    assert resized.shape == (3, 8, 8)
-    assert resized.min() >= 180
-    assert images.resize(make.pixels(side=16), 8).shape == (1, 8, 8)
-    np.testing.assert_array_equal(images.resize(make.pixels(5), 8), make.pixels(5))
