@@ -69,7 +69,9 @@ class Matching:
 
     def to_json(self) -> dict:
         """What reports and records say."""
-        return {"by": self.by, "classes": self.names and list(self.names), "labels": self.labels and list(self.labels)}
+        if self.labels is None or self.names is None:
+            return {"by": self.by, "classes": None, "labels": None}
+        return {"by": self.by, "classes": list(self.names), "labels": list(self.labels)}
 
 
 def match(names: tuple[str, ...] | None, known: tuple[str, ...], count: int | None = None) -> Matching:
