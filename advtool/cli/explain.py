@@ -113,7 +113,7 @@ class Explain(Method, Checkpoints, Sources, Layout, Machine, Report, Talk, DryRu
     )
     split: str | None = option(
         "--split",
-        metavar="train|test",
+        metavar="train|val|test",
         help="Part of a named dataset or directory to read.",
         unset="test; train for weights and samples",
     )

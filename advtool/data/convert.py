@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -14,6 +14,7 @@ from advtool.io import images
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 from advtool.io.shape import Shape
+from advtool.io.stored import stored
 
 _LOOKED_AT = 64
 
@@ -29,8 +30,9 @@ class Conversion:
 def convert(source: Source, command: str, limit: int | None = None, size: int | None = None) -> Conversion:
     """Read a source for writing.
 
-    Images pass as they are, byte for byte, unless they are resized. Members that are no part of a sample are left
-    out. Where the source does not say how many classes it has and can be read twice, they are counted first.
+    Images pass as they are, byte for byte, unless they are resized or of a format that shards do not hold. Members that
+    are no part of a sample are left out. Where the source does not say how many classes it has and can be read twice,
+    they are counted first.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def convert(source: Source, command: str, limit: int | None = None, size: int | 
     origin = head.source or source.name
     head = head.after(command, shape=resized or head.shape, split=head.split or source.split, source=origin)
     chained = islice(itertools.chain(start, samples), limit)
-    return Conversion(head, (_plain(sample, resized) for sample in chained))
+    return Conversion(head, stored(_plain(sample, resized) for sample in chained))
 
 
 def _plain(sample: Sample, resized: Shape | None) -> Sample:
@@ -66,4 +68,4 @@ def _plain(sample: Sample, resized: Shape | None) -> Sample:
     members = {extension: data, "cls": sample.members["cls"]}
     if "json" in sample.members:
         members["json"] = sample.members["json"]
-    return Sample(sample.key, members, sample.shard)
+    return replace(sample, members=members)

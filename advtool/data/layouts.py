@@ -1,0 +1,162 @@
+"""How the images of a directory are laid out: which folders are splits, which are classes, and where labels stand."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from advtool.data import labels, splits, tree
+from advtool.data.folders import ClassFolders, LabelledFolder
+from advtool.errors import AdvtoolError, UsageError
+
+_WRAPPERS = re.compile(r"images?|imgs?|pictures|photos|jpe?g|png|jpegimages|data|all|2750|\d+_objectcategories", re.I)
+_ASIDE = re.compile(
+    r"annotations?|labels?|lists?|masks?|meta(data)?|imagesets|splits?|xmls?|bbox(es)?|devkit|docs?", re.I
+)
+_IMAGENET = ("ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")
+_UNKNOWN = "holds images whose labels nobody knows: put them into class folders, or add labels.csv of FILENAME,LABEL"
+
+Source = ClassFolders | LabelledFolder
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """Images in one folder, without class folders."""
+
+    directory: Path
+
+
+def resolve(name: str, directory: Path, split: str | None, default_split: str) -> Source:
+    """Find the images of a directory, with or without split folders above the classes.
+
+    Raises
+    ------
+    UsageError
+        if there are none, or not for this split, or nothing says their labels
+    """
+    top = _descended(directory)
+    if parts := _parts(top):
+        return _split(name, directory, top, parts, split, default_split)
+    found = _arrangement(tree.look_into(top))
+    if isinstance(found, _Flat):
+        file = _label_file(found, directory, None)
+        if file is None:
+            raise UsageError(f"{_below(found.directory, directory)} {_UNKNOWN}", parameter="data", value=name)
+        layout = f"{_below(found.directory, directory)} labelled by {_below(file.path, directory, '')}"
+        return LabelledFolder(name, found.directory, file, layout=layout)
+    if found is None:
+        message = "neither shards (train-*.tar) nor class folders with images in this directory"
+        raise UsageError(message, parameter="data", value=name)
+    inside = "" if found == directory else f" in {_below(found, directory)}"
+    return ClassFolders(name, found, layout=f"class folders{inside}")
+
+
+def has_images(directory: Path) -> bool:
+    """Whether there are folders of images in a directory."""
+    folder = tree.look_into(directory)
+    return any(tree.holds_image(path, folder.ancestors) for path in folder.folders)
+
+
+def _split(name: str, root: Path, top: Path, parts: dict[str, Path | _Flat], split: str | None, default: str) -> Source:
+    """The part that is read, of those that are labelled."""
+    train = parts.get("train")
+    classes = tuple(path.name for path in tree.look_into(train).folders) if isinstance(train, Path) else None
+    found: dict[str, Source] = {}
+    unlabelled = []
+    for part, place in parts.items():
+        if isinstance(place, Path):
+            found[part] = ClassFolders(name, place)
+        elif file := _label_file(place, root, classes):
+            found[part] = LabelledFolder(name, place.directory, file)
+        else:
+            unlabelled.append(_below(place.directory, root))
+    if not found:
+        raise UsageError(f"{' and '.join(unlabelled)} {_UNKNOWN}", parameter="data", value=name)
+    missing = f"; {' and '.join(unlabelled)} {_UNKNOWN}" if unlabelled else ""
+    chosen, split, names = splits.choose(found, split, default, name, missing)
+    layout = _described(root, found, unlabelled, names)
+    return replace(chosen, split=split, splits=names, layout=layout)
+
+
+def _described(root: Path, found: dict[str, Source], unlabelled: list[str], names: tuple[str, ...]) -> str:
+    """The layout in a few words."""
+    ordered = [found[part] for part in splits.PARTS if part in found]
+    folders = [_below(source.directory, root) for source in ordered if isinstance(source, ClassFolders)]
+    shown = [f"class folders {_listed(folders)}"] if folders else []
+    shown += [
+        f"{_below(source.directory, root)} labelled by {_below(source.labels.path, root, '')}"
+        for source in ordered
+        if isinstance(source, LabelledFolder)
+    ]
+    if "val" in found and "val" not in names:
+        shown.append(f"{_below(found['val'].directory, root)} is the test split")
+    shown += [f"{place} not read, without labels" for place in unlabelled]
+    return "; ".join(shown)
+
+
+def _parts(top: Path) -> dict[str, Path | _Flat]:
+    """The split folders of a directory; empty if it has none."""
+    folder = tree.look_into(top)
+    candidates = [(path, said) for path in folder.folders if (said := splits.named_in(path.name))]
+    places: dict[str, Path | _Flat] = {}
+    owners: dict[str, Path] = {}
+    for path, said in candidates:
+        place = _arrangement(tree.look_into(path, folder.ancestors))
+        if place is None or not (splits.is_plain(path.name) or isinstance(place, Path)):
+            continue
+        if len(said) > 1:
+            raise AdvtoolError(f"{path}: its name says {' and '.join(sorted(said))}; rename it")
+        (part,) = said
+        if part in places:
+            raise AdvtoolError(f"{owners[part]} and {path} are both called {part}; rename one, or move it away")
+        places[part], owners[part] = place, path
+    rest = [path for path in folder.folders if path not in owners.values() and not _ASIDE.fullmatch(path.name)]
+    if not any(isinstance(place, Path) for place in places.values()) and any(
+        tree.holds_image(path, folder.ancestors) for path in rest
+    ):
+        return {}  # classes, of which one is called train
+    return places
+
+
+def _arrangement(folder: tree.Folder) -> Path | _Flat | None:
+    """The directory of class folders in a folder, or the one of images without any; None if there is no image."""
+    holding = [path for path in folder.folders if not _ASIDE.fullmatch(path.name)] or folder.folders
+    wrappers = [path for path in holding if _WRAPPERS.fullmatch(path.name) or path.name == folder.path.name]
+    if len(wrappers) == 1 and not folder.images:
+        (wrapper,) = wrappers
+        others = [path for path in holding if path != wrapper]
+        if not any(tree.holds_image(path, folder.ancestors) for path in others):
+            return _arrangement(tree.look_into(wrapper, folder.ancestors))
+    if any(tree.holds_image(path, folder.ancestors) for path in folder.folders):
+        return folder.path
+    return _Flat(folder.path) if folder.images else None
+
+
+def _descended(directory: Path) -> Path:
+    """The directory itself, or the folder below it that has the split folders, where an archive unpacks to one."""
+    for known in _IMAGENET:
+        if (directory / known).is_dir():
+            return directory / known
+    folder = tree.look_into(directory)
+    if len(folder.folders) == 1 and not folder.images and not splits.named_in(folder.folders[0].name):
+        (below,) = folder.folders
+        if any(isinstance(place, Path) for place in _parts(below).values()):
+            return below
+    return directory
+
+
+def _label_file(place: _Flat, root: Path, classes: tuple[str, ...] | None) -> labels.LabelFile | None:
+    images, _ = tree.gather(tree.look_into(place.directory))
+    return labels.find(images, place.directory, root, classes)
+
+
+def _below(path: Path, root: Path, end: str = "/") -> str:
+    """A path as it is seen from the directory."""
+    try:
+        relative = path.relative_to(root)
+    except ValueError:
+        return f"{path}{end}"
+    return f"{path.name}{end}" if relative == Path() else f"{relative}{end}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
