@@ -70,7 +70,7 @@ class ClassFolders:
             others += more
         left_out = [tree.counted_by_extension(others)] if others else []
         if top.images:
-            left_out.append(f"{len(top.images):,} {_images(top.images)} in no class folder ({top.images[0].name})")
+            left_out.append(f"{len(top.images):,} {_lie(top.images)} in no class folder ({top.images[0].name})")
         _warn(self.directory, left_out)
         return Contents(tuple(path.name for path in top.folders), found)
 
@@ -189,7 +189,7 @@ def _keys(directory: Path, files: Iterable[Path]) -> Iterator[str]:
         yield key
 
 
-def _images(files: Sequence[Path]) -> str:
+def _lie(files: Sequence[Path]) -> str:
     return "image lies" if len(files) == 1 else "images lie"
 
 

@@ -8,7 +8,7 @@ from advtool.errors import AdvtoolError
 
 DEVKITS = ("ILSVRC2012_devkit_t12/data", "devkit/data", "data")
 _NUMBERED = re.compile(r"ILSVRC\d*_val_(\d{8})")
-_SYNSET = re.compile(r"n\d{8}")
+_SYNSET = re.compile(r"n\d+")
 _META, _MAP = "meta.mat", "map_clsloc.txt"
 
 

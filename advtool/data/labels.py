@@ -71,7 +71,7 @@ def find(images: Sequence[Path], folder: Path, root: Path, classes: tuple[str, .
     complete: list[tuple[Path, dict[str, str]]] = []
     partial = None
     for path in _candidates(folder, root):
-        rows = imagenet_labels.by_number(path, images) or _rows(path, images)
+        rows = imagenet_labels.by_number(path, images) or _rows(path)
         known = sum(_find(image, rows) is not None for image in images) if rows else 0
         if known == len(images):
             complete.append((path, rows))
@@ -86,7 +86,8 @@ def find(images: Sequence[Path], folder: Path, root: Path, classes: tuple[str, .
         if any(_find(image, rows) != _find(image, others) for image in images):
             raise AdvtoolError(f"{folder}: {path} and {other} say different labels; keep one of them")
     labels, names = _numbered(path, rows, classes)
-    return LabelFile(path, labels, names, folder, _is_shared(path, folder))
+    is_shared = path.parent != folder and (path.parent == root or path.parent not in folder.parents)
+    return LabelFile(path, labels, names, folder, is_shared)
 
 
 def _candidates(folder: Path, root: Path) -> list[Path]:
@@ -104,12 +105,7 @@ def _candidates(folder: Path, root: Path) -> list[Path]:
     ]
 
 
-def _is_shared(path: Path, folder: Path) -> bool:
-    """Whether a file may be about other folders too: it lies above more than this one."""
-    return path.parent not in (folder, folder.parent)
-
-
-def _rows(path: Path, images: Sequence[Path]) -> dict[str, str]:
+def _rows(path: Path) -> dict[str, str]:
     """Image → label, as the file has them; empty if it is no such file."""
     try:
         lines = path.read_text("utf-8-sig", errors="replace").splitlines()
@@ -117,13 +113,14 @@ def _rows(path: Path, images: Sequence[Path]) -> dict[str, str]:
         raise AdvtoolError(f"{path}: cannot read ({error.strerror})") from None
     table = [fields for fields in _split(lines) if fields]
     column = _label_column(table)
-    if column is None:
+    if column is None or any(len(fields) <= column for fields in table):
         return {}
+    is_kaggle = table[0] == _KAGGLE_IMAGENET
+    if _has_header(table, column):
+        del table[0]
     found: dict[str, str] = {}
     for fields in table:
-        if len(fields) <= column:
-            return {}
-        label = fields[column].split()[0] if table[0] == _KAGGLE_IMAGENET else fields[column]
+        label = fields[column].partition(" ")[0] if is_kaggle else fields[column]
         if found.setdefault(fields[0], label) != label:
             raise AdvtoolError(f"{path}: two labels for {fields[0]}: {found[fields[0]]} and {label}")
     return found
@@ -146,6 +143,21 @@ def _label_column(table: list[list[str]]) -> int | None:
     if named:
         return named[0]
     return 1 if len(header) == 2 or (len(header) == 6 and all(field.isdigit() for field in header[2:])) else None
+
+
+def _has_header(table: list[list[str]], column: int) -> bool:
+    """Whether the first row is unlike the others: no file name where they have one, or no number."""
+    first, later = table[0], table[1:]
+    return (
+        first[column].lower() in _LABEL_COLUMNS
+        or first == _KAGGLE_IMAGENET
+        or (bool(later) and _is_file(later[0][0]) and not _is_file(first[0]))
+        or (bool(later) and not first[column].isdigit() and all(fields[column].isdigit() for fields in later))
+    )
+
+
+def _is_file(name: str) -> bool:
+    return formats.extension(name) in formats.READ
 
 
 def _find(image: Path, labels: Mapping[str, Label]) -> Label | None:

@@ -1,11 +1,13 @@
 """How the images of a directory are laid out: which folders are splits, which are classes, and where labels stand."""
 
 import re
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advtool.data import labels, splits, tree
 from advtool.data.folders import ClassFolders, LabelledFolder
+from advtool.data.tree import LeftOutWarning
 from advtool.errors import AdvtoolError, UsageError
 
 _WRAPPERS = re.compile(r"images?|imgs?|pictures|photos|jpe?g|png|jpegimages|data|all|2750|\d+_objectcategories", re.I)
@@ -13,7 +15,7 @@ _ASIDE = re.compile(
     r"annotations?|labels?|lists?|masks?|meta(data)?|imagesets|splits?|xmls?|bbox(es)?|devkit|docs?", re.I
 )
 _IMAGENET = ("ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")
-_UNKNOWN = "holds images whose labels nobody knows: put them into class folders, or add labels.csv of FILENAME,LABEL"
+_UNKNOWN = "images whose labels nobody knows; put them into class folders, or add labels.csv of FILENAME,LABEL"
 
 Source = ClassFolders | LabelledFolder
 
@@ -35,12 +37,15 @@ def resolve(name: str, directory: Path, split: str | None, default_split: str) -
     """
     top = _descended(directory)
     if parts := _parts(top):
+        _warn_of_others(top, [place if isinstance(place, Path) else place.directory for place in parts.values()])
         return _split(name, directory, top, parts, split, default_split)
     found = _arrangement(tree.look_into(top))
+    if found is not None and found != top:
+        _warn_of_others(top, [found if isinstance(found, Path) else found.directory])
     if isinstance(found, _Flat):
         file = _label_file(found, directory, None)
         if file is None:
-            raise UsageError(f"{_below(found.directory, directory)} {_UNKNOWN}", parameter="data", value=name)
+            raise UsageError(f"{_below(found.directory, directory)}: {_UNKNOWN}", parameter="data", value=name)
         layout = f"{_below(found.directory, directory)} labelled by {_below(file.path, directory, '')}"
         return LabelledFolder(name, found.directory, file, layout=layout)
     if found is None:
@@ -50,10 +55,11 @@ def resolve(name: str, directory: Path, split: str | None, default_split: str) -
     return ClassFolders(name, found, layout=f"class folders{inside}")
 
 
-def has_images(directory: Path) -> bool:
-    """Whether there are folders of images in a directory."""
+def is_laid_out(directory: Path) -> bool:
+    """Whether a directory has split folders or class folders of images."""
     folder = tree.look_into(directory)
-    return any(tree.holds_image(path, folder.ancestors) for path in folder.folders)
+    holding = [path for path in folder.folders if tree.holds_image(path, folder.ancestors)]
+    return len(holding) > 1 or bool(_parts(directory))
 
 
 def _split(name: str, root: Path, top: Path, parts: dict[str, Path | _Flat], split: str | None, default: str) -> Source:
@@ -62,16 +68,27 @@ def _split(name: str, root: Path, top: Path, parts: dict[str, Path | _Flat], spl
     classes = tuple(path.name for path in tree.look_into(train).folders) if isinstance(train, Path) else None
     found: dict[str, Source] = {}
     unlabelled = []
+    faults: dict[str, AdvtoolError] = {}
     for part, place in parts.items():
         if isinstance(place, Path):
             found[part] = ClassFolders(name, place)
-        elif file := _label_file(place, root, classes):
+            continue
+        try:
+            file = _label_file(place, root, classes)
+        except AdvtoolError as fault:  # of no matter to who reads another part
+            file, faults[part] = None, fault
+        if file:
             found[part] = LabelledFolder(name, place.directory, file)
         else:
             unlabelled.append(_below(place.directory, root))
+    wanted = split or default
+    if wanted not in found and (fault := faults.get(wanted) or (wanted == "test" and faults.get("val"))):
+        raise fault
     if not found:
-        raise UsageError(f"{' and '.join(unlabelled)} {_UNKNOWN}", parameter="data", value=name)
-    missing = f"; {' and '.join(unlabelled)} {_UNKNOWN}" if unlabelled else ""
+        raise UsageError(f"{' and '.join(unlabelled)}: {_UNKNOWN}", parameter="data", value=name)
+    missing = f"; {' and '.join(unlabelled)}: {_UNKNOWN}" if unlabelled else ""
+    if unlabelled:
+        warnings.warn(f"{name}: {' and '.join(unlabelled)} has no labels and is not read", LeftOutWarning, stacklevel=1)
     chosen, split, names = splits.choose(found, split, default, name, missing)
     layout = _described(root, found, unlabelled, names)
     return replace(chosen, split=split, splits=names, layout=layout)
@@ -91,6 +108,17 @@ def _described(root: Path, found: dict[str, Source], unlabelled: list[str], name
         shown.append(f"{_below(found['val'].directory, root)} is the test split")
     shown += [f"{place} not read, without labels" for place in unlabelled]
     return "; ".join(shown)
+
+
+def _warn_of_others(top: Path, read: list[Path]) -> None:
+    """Say which folders of images are no part of the layout."""
+    folder = tree.look_into(top)
+    rest = [path for path in folder.folders if not any(path == place or path in place.parents for place in read)]
+    others = [f"{path.name}/" for path in rest if tree.holds_image(path, folder.ancestors)]
+    if top not in read and (others or folder.images):
+        loose = [f"{len(folder.images):,} images beside them"] if folder.images else []
+        message = f"{top}: {' and '.join(others + loose)} not read, no part of the layout"
+        warnings.warn(message, LeftOutWarning, stacklevel=1)
 
 
 def _parts(top: Path) -> dict[str, Path | _Flat]:

@@ -147,7 +147,7 @@ def _directory(name: str, path: Path, split: str | None, default_split: str) -> 
     shards = shard_files.in_directory(path)
     if not shards:
         return layouts.resolve(name, path, split, default_split)
-    if layouts.has_images(path):
+    if layouts.is_laid_out(path):
         message = f"both shards ({shards[0].name}) and folders of images; move one of them elsewhere"
         raise UsageError(message, parameter="data", value=name)
     found, layout = shard_files.by_split(shards, path)
