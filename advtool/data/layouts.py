@@ -138,11 +138,19 @@ def _parts(top: Path) -> dict[str, Path | _Flat]:
             raise AdvtoolError(f"{owners[part]} and {path} are both called {part}; rename one, or move it away")
         places[part], owners[part] = place, path
     rest = [path for path in folder.folders if path not in owners.values() and not _ASIDE.fullmatch(path.name)]
-    if not any(isinstance(place, Path) for place in places.values()) and any(
-        tree.holds_image(path, folder.ancestors) for path in rest
-    ):
+    beside = next((path for path in rest if tree.holds_image(path, folder.ancestors)), None)
+    if beside and not any(_is_above_classes(path, folder) for path in owners.values()):
         return {}  # classes, of which one is called train
+    if beside and len(places) == 1:
+        (only,) = owners.values()
+        raise AdvtoolError(f"{only}: a split or a class, beside {beside.name}/? Move one of them elsewhere")
     return places
+
+
+def _is_above_classes(path: Path, above: tree.Folder) -> bool:
+    """Whether a folder holds folders of images, and no image itself."""
+    folder = tree.look_into(path, above.ancestors)
+    return not folder.images and isinstance(_arrangement(folder), Path)
 
 
 def _arrangement(folder: tree.Folder) -> Path | _Flat | None:
