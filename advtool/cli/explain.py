@@ -114,7 +114,7 @@ class Explain(Method, Checkpoints, Sources, Resized, Layout, Machine, Report, Ta
     )
     split: str | None = option(
         "--split",
-        metavar="train|test",
+        metavar="train|val|test",
         help="Part of a named dataset or directory to read.",
         unset="test; train for weights and samples",
     )

@@ -26,7 +26,7 @@ class Sources(Amount):
 
     split: str | None = option(
         "--split",
-        metavar="train|test",
+        metavar="train|val|test",
         help="Part of a named dataset or directory to read.",
         unset="train; test for eval and explain",
     )

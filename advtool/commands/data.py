@@ -89,6 +89,8 @@ def _info(parts: Sequence[Source], options: Data) -> None:
     first = summaries[0]
     shown = ", ".join(first.classes[:12]) + (", …" if len(first.classes) > 12 else "")
     print(f"classes: {shown}")
+    if first.layout:
+        print(f"layout:  {first.layout}")
     if first.origin:
         print(f"origin:  {first.origin}")
     for command in first.history:

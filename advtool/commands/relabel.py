@@ -14,6 +14,7 @@ from advtool.datasets.rules import RULES
 from advtool.errors import AdvtoolError
 from advtool.io.head import LabelledHead
 from advtool.io.samples import Sample, ShardWarning
+from advtool.io.stored import stored
 
 
 def run(options: Relabel) -> None:
@@ -45,7 +46,7 @@ def run(options: Relabel) -> None:
         split=head.split or source.split,
         source=head.source or source.name,
     )
-    target.write(after, _at_least_one(relabelled.samples, source.name))
+    target.write(after, _at_least_one(stored(relabelled.samples), source.name))
     console.say(f"wrote {tally.describe()} to {target.name}")
 
 

@@ -38,7 +38,7 @@ class SampleChecker:
     def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
         """(pixels C×H×W, label) of a sample."""
         pixels, label = sample.pixels(), sample.label
-        members = frozenset(sample.members.keys() & KNOWN_EXTENSIONS)
+        members = frozenset(sample.members.keys() & KNOWN_EXTENSIONS) - {sample.extension}
         expected = self._expected or self._establish(sample, pixels, members)
         if len(pixels) == 1 and expected.shape[0] == 3:
             pixels = np.repeat(pixels, 3, axis=0)

@@ -1,7 +1,7 @@
 """Any source as a stream of samples that can be written as shards."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from advtool.data.beginning import begin
@@ -11,6 +11,7 @@ from advtool.data.sources import Source
 from advtool.io import images
 from advtool.io.head import Head
 from advtool.io.samples import Sample
+from advtool.io.stored import stored
 from advtool.preprocessing import Preprocessing
 
 
@@ -27,8 +28,9 @@ def convert(
 ) -> Conversion:
     """Read a source for writing.
 
-    Images pass as they are, byte for byte, unless they are resized. Members that are no part of a sample are left
-    out. Where the source does not say how many classes it has and can be read twice, they are counted first.
+    Images pass as they are, byte for byte, unless they are resized or of a format that shards do not hold. Members that
+    are no part of a sample are left out. Where the source does not say how many classes it has and can be read twice,
+    they are counted first.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def convert(
     origin = head.source or source.name
     head = head.after(command, shape=resized, split=head.split or source.split, source=origin)
     check = SampleChecker(head, preprocessing=begun.preprocessing) if begun.preprocessing else None
-    return Conversion(head, (_plain(sample, check) for sample in islice(begun.samples, limit)))
+    return Conversion(head, stored(_plain(sample, check) for sample in islice(begun.samples, limit)))
 
 
 def _plain(sample: Sample, resized: SampleChecker | None) -> Sample:
@@ -54,4 +56,4 @@ def _plain(sample: Sample, resized: SampleChecker | None) -> Sample:
     members = {extension: data, "cls": sample.members["cls"]}
     if "json" in sample.members:
         members["json"] = sample.members["json"]
-    return Sample(sample.key, members, sample.shard)
+    return replace(sample, members=members)

@@ -72,6 +72,10 @@ class Part:
         return self.whole.splits
 
     @property
+    def layout(self) -> str | None:
+        return self.whole.layout
+
+    @property
     def repeatable(self) -> bool:
         return self.whole.repeatable
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from advtool.data.checker import SampleChecker
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
+from advtool.io import images
 from advtool.io.shape import Shape
 
 
@@ -17,10 +18,11 @@ class Summary:
     ----------
     n : number of samples
     shape : (C, H, W), None where images differ in size
-    formats : image extension → count
+    formats : of the images, by their content → count
     class_counts : samples per class, in the order of the labels
     classes : class names
     history : commands that made it
+    layout : how the parts of the source were found
     """
 
     source: str
@@ -33,6 +35,7 @@ class Summary:
     classes: tuple[str, ...]
     origin: str | None
     history: tuple[str, ...]
+    layout: str | None = None
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -46,7 +49,7 @@ def summarize(source: Source, limit: int | None = None) -> Summary:
     n = 0
     with source.open() as reader:
         for n, sample in enumerate(reader, 1):
-            formats[sample.extension] += 1
+            formats[images.kind(sample.members[sample.extension], sample.extension)] += 1
             labels[sample.label] += 1
             if len(shapes) < 2:
                 shapes.add(sample.shape())
@@ -65,6 +68,7 @@ def summarize(source: Source, limit: int | None = None) -> Summary:
         classes=classes,
         origin=head.source,
         history=head.history,
+        layout=source.layout,
     )
 
 

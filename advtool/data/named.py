@@ -26,6 +26,7 @@ class Named:
     data_root: Path
     download: bool = False
     splits: tuple[str, ...] = ("train", "test")
+    layout: str | None = None
     repeatable: bool = True
 
     @property

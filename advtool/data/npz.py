@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from advtool.data import splits
 from advtool.data.array_reader import ArrayReader
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head
@@ -16,7 +17,6 @@ from advtool.io.shape import shape_text
 
 _IMAGES = ("images", "x", "X", "data", "pixels")
 _LABELS = ("labels", "y", "Y", "targets", "label")
-_SPLITS = {"train": ("train",), "test": ("test", "val")}
 _ZIP = b"PK\x03\x04"
 
 
@@ -29,6 +29,7 @@ class Archive:
     members: tuple[str, str]
     split: str | None = None
     splits: tuple[str, ...] = ()
+    layout: str | None = None
     repeatable: bool = True
 
     def open(self) -> ArrayReader:
@@ -71,16 +72,24 @@ def resolve(name: str, path: Path, split: str | None, default_split: str) -> Arc
             names = [entry.removesuffix(".npy") for entry in file.namelist() if entry.endswith(".npy")]
     except (OSError, zipfile.BadZipFile):
         raise AdvtoolError(f"{name}: damaged zip or .npz file") from None
-    found = {part: pair for part, words in _SPLITS.items() for word in reversed(words) if (pair := _pair(names, word))}
-    if found:
-        split = split or (default_split if default_split in found else next(iter(found)))
-        if split not in found:
-            raise UsageError(f"has no split '{split}' (has {', '.join(found)})", parameter="data", value=name)
-        return Archive(name, path, found[split], split, tuple(found))
+    if found := _parts(names, name):
+        chosen, split, parts = splits.choose(found, split, default_split, name, any_else=True)
+        return Archive(name, path, chosen, split, parts, "arrays by the split in their names")
     if pair := _pair(names, None):
         return Archive(name, path, pair)
     has = f"it has {', '.join(names[:8])}" if names else "it has no array"
     raise UsageError(f"a zip without arrays of images and labels (such as x and y); {has}", "data", name)
+
+
+def _parts(names: list[str], where: str) -> dict[str, tuple[str, str]]:
+    """The arrays of each split; AdvtoolError if there are two pairs of one."""
+    found: dict[str, tuple[str, str]] = {}
+    for word, part in splits.WORDS.items():
+        if pair := _pair(names, word):
+            if part in found:
+                raise AdvtoolError(f"{where}: {found[part][0]} and {pair[0]} are both called {part}; rename one")
+            found[part] = pair
+    return found
 
 
 def _pair(names: list[str], split: str | None) -> tuple[str, str] | None:

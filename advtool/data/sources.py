@@ -8,7 +8,7 @@ from typing import Protocol
 
 from braceexpand import braceexpand
 
-from advtool.data import folders, named, npz
+from advtool.data import layouts, named, npz, shard_files, splits
 from advtool.errors import UsageError, unknown
 from advtool.io import streams
 from advtool.io.readers import Reader, SampleReader
@@ -35,6 +35,10 @@ class Source(Protocol):
         """The parts that there are; empty if the source has no parts."""
 
     @property
+    def layout(self) -> str | None:
+        """How its parts were found, in words; None where there was nothing to find."""
+
+    @property
     def repeatable(self) -> bool:
         """Whether it can be read more than once."""
 
@@ -50,6 +54,7 @@ class Shards:
     paths: tuple[Path, ...]
     split: str | None = None
     splits: tuple[str, ...] = ()
+    layout: str | None = None
     repeatable: bool = True
 
     def open(self) -> SampleReader:
@@ -63,6 +68,7 @@ class Stdin:
     name: str = "stdin"
     split: str | None = None
     splits: tuple[str, ...] = ()
+    layout: str | None = None
     repeatable: bool = False
 
     def open(self) -> SampleReader:
@@ -117,6 +123,9 @@ def resolve(
         if not found and matches:
             raise UsageError(f"no such file {pattern}", parameter="data", value=spec)
         matches += [Path(match) for match in found if Path(match) not in matches]
+    if len(matches) > 1:
+        chosen, part = shard_files.of_pattern(matches, split, spec)
+        return Shards(spec, tuple(chosen), part, (part,) if part else ())
     if matches:
         return Shards(spec, tuple(matches))
     if "://" in spec or spec.startswith("pipe:"):
@@ -135,15 +144,19 @@ def embedded_shards() -> Path:
 
 
 def _directory(name: str, path: Path, split: str | None, default_split: str) -> Source:
-    found = {s: s for s in SPLITS if shard_paths(path, s)}
-    if found:
-        return _directory_of_shards(name, path, found, split or default_split)
-    loose = sorted(
-        p for p in path.iterdir() if p.name.endswith((".tar", ".tar.gz", ".tgz")) and not p.name.startswith(".")
-    )
-    if loose:
-        return Shards(name, tuple(loose))
-    return folders.resolve(name, path, split, default_split)
+    shards = shard_files.in_directory(path)
+    if not shards:
+        return layouts.resolve(name, path, split, default_split)
+    if layouts.is_laid_out(path):
+        message = f"both shards ({shards[0].name}) and folders of images; move one of them elsewhere"
+        raise UsageError(message, parameter="data", value=name)
+    found, layout = shard_files.by_split(shards, path)
+    if not found:
+        return Shards(name, tuple(shards), layout=layout)
+    chosen, split, parts = splits.choose(found, split, default_split, name)
+    if "val" in found and "val" not in parts:
+        layout += "; val is the test split"
+    return Shards(name, tuple(chosen), split, parts, layout)
 
 
 def _directory_of_shards(name: str, directory: Path, prefixes: dict[str, str], split: str) -> Shards:

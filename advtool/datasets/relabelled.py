@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from advtool.datasets.rules import Rule
@@ -65,4 +65,4 @@ def relabelled(sample: Sample, label: int) -> Sample:
     provenance = {"original_label": sample.label, **sample.provenance()}
     text = json.dumps(provenance, sort_keys=True, ensure_ascii=False)
     members = {**sample.members, "cls": str(label).encode(), "json": text.encode(errors="surrogateescape")}
-    return Sample(sample.key, members, sample.shard)
+    return replace(sample, members=members)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advtool.errors import AdvtoolError
+from advtool.io import formats
 from advtool.io.shape import Shape
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-EIGHT_BIT = ("png", "jpg", "jpeg", "webp")
 FLOAT = "npy"
-IMAGE_EXTENSIONS = (*EIGHT_BIT, FLOAT)
+IMAGE_EXTENSIONS = (*formats.READ, FLOAT)
 MAX_PIXELS = 64_000_000
 
 # NumPy would parse the header as a Python expression, which untrusted input must not be.
@@ -23,14 +23,13 @@ _NPY_START = re.compile(rb"\x93NUMPY(?:\x01\x00(..)|[\x02\x03]\x00(....))", re.D
 _NPY_HEADER = re.compile(
     rb"\{'descr': '<f4', 'fortran_order': False, 'shape': \(([13]), ([1-9]\d{0,8}), ([1-9]\d{0,8})\), \}\s*"
 )
-_PIL_FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
 _PNG_END = b"IEND\xaeB`\x82"
-_PNG_DEPTH = 24
+_PNG_DEPTH, _TIFF_DEPTHS = 24, 258
 _GREY_MODES = {"1", "L", "LA"}
 
 
 def decode(data: bytes, extension: str) -> np.ndarray:
-    """Decode an image member.
+    """Decode an image member; 8-bit files by the format that their first bytes say, whatever the extension.
 
     Returns
     -------
@@ -42,14 +41,14 @@ def decode(data: bytes, extension: str) -> np.ndarray:
     AdvtoolError
         if the bytes are not such an image; the message lacks the place, which the caller knows
     """
-    return _decode_array(data) if extension == FLOAT else _decode_file(data, extension)
+    return _decode_array(data) if extension == FLOAT else _decode_file(data)
 
 
 def size(data: bytes, extension: str) -> Shape:
     """The shape (C, H, W) of an encoded image, from its header alone where it has one."""
     if extension == FLOAT:
         return _decode_array(data).shape
-    with _open(data, extension) as image:
+    with _open(data) as image:
         return (1 if image.mode in _GREY_MODES else 3, image.height, image.width)
 
 
@@ -69,31 +68,51 @@ def encode_npy(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def _open(data: bytes, extension: str) -> "Image":
+def kind(data: bytes, extension: str) -> str:
+    """The format of an image member by its usual extension, from its content; as it is called if that says none."""
+    return extension if extension == FLOAT else formats.kind(data) or extension
+
+
+def _open(data: bytes) -> "Image":
     from PIL import Image
 
+    name = formats.kind(data)
+    if name is None:
+        raise AdvtoolError(formats.complaint(data))
     try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=[_PIL_FORMATS[extension]])
+        image: Image.Image = Image.open(io.BytesIO(data), formats=[formats.PILLOW[name]])
     except Image.DecompressionBombError:
         raise AdvtoolError(f"image of more than {MAX_PIXELS} pixels") from None
-    except (OSError, ValueError, SyntaxError):
-        raise AdvtoolError(f"corrupt {extension} image") from None
+    except Exception:  # Pillow's readers raise almost anything for damaged files
+        raise AdvtoolError(f"corrupt {name} image") from None
     if image.width * image.height > MAX_PIXELS:
         raise AdvtoolError(f"image of {image.width}×{image.height} pixels, more than {MAX_PIXELS}")
-    if image.mode.startswith(("I", "F")) or (extension == "png" and data[_PNG_DEPTH] > 8):
-        raise AdvtoolError(f"{extension} image is not 8-bit (mode {image.mode})")
+    if _is_deep(image, data, name):
+        raise AdvtoolError(f"{name} image is not 8-bit (mode {image.mode})")
     return image
 
 
-def _decode_file(data: bytes, extension: str) -> np.ndarray:
-    if extension == "png" and _PNG_END not in data:  # Pillow takes a PNG without its end for a whole one
+def _is_deep(image: "Image", data: bytes, name: str) -> bool:
+    """Whether an image has more than 8 bits a channel; Pillow would cut some of those to 8 without a word."""
+    if name == "png" and data[_PNG_DEPTH] > 8:
+        return True
+    if name == "tif" and max(image.tag_v2.get(_TIFF_DEPTHS, (1,))) > 8:  # type: ignore[attr-defined]
+        return True
+    if name == "ppm":
+        arguments = [tile.args for tile in image.tile]  # type: ignore[attr-defined]
+        return image.mode == "I" or any(isinstance(args, tuple) and args[1] > 255 for args in arguments)
+    return image.mode.startswith(("I", "F"))
+
+
+def _decode_file(data: bytes) -> np.ndarray:
+    if formats.kind(data) == "png" and _PNG_END not in data:  # Pillow takes a PNG without its end for a whole one
         raise AdvtoolError("corrupt png image")
-    with _open(data, extension) as image:
+    with _open(data) as image:
         try:
             target = "L" if image.mode in _GREY_MODES else "RGB"
             pixels = np.array(image if image.mode == target else image.convert(target))
-        except (OSError, ValueError, SyntaxError, EOFError, IndexError):
-            raise AdvtoolError(f"corrupt {extension} image") from None
+        except Exception:
+            raise AdvtoolError(f"corrupt {formats.kind(data)} image") from None
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 

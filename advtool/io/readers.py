@@ -13,6 +13,7 @@ import numpy as np
 from advtool.errors import AdvtoolError
 from advtool.io import head as head_module
 from advtool.io.head import Head
+from advtool.io.hidden import is_hidden
 from advtool.io.samples import KNOWN_EXTENSIONS, Sample, ShardWarning, split_name
 from advtool.io.streams import Stream
 from advtool.io.tar import Member, read_members
@@ -166,7 +167,7 @@ def _grouped(archive: Iterable[Member], known: _Known) -> Iterator[Sample]:
             known.add(Head.from_bytes(member.data, member.stream), member.stream)
             continue
         key, extension = split_name(member.name)
-        if not key:
+        if not key or is_hidden(member.name):
             continue
         if extension not in KNOWN_EXTENSIONS:
             known.warn(member.stream, extension)

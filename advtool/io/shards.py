@@ -6,13 +6,16 @@ The bytes depend on the samples and the head alone, so the same input gives the 
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from advtool.errors import AdvtoolError
 from advtool.io import head as head_module
 from advtool.io.atomic import Writable, whole_file
 from advtool.io.head import Head
 from advtool.io.samples import Sample
+from advtool.io.streams import open_path
+from advtool.io.tar import read_members
 
 
 def write_stream(file: Writable, head: Head, samples: Iterable[Sample]) -> int:
@@ -48,6 +51,18 @@ def write_file(path: str | Path, head: Head, samples: Iterable[Sample]) -> int:
 def shard_paths(directory: Path, name: str) -> list[Path]:
     """The shards ``NAME-*.tar*`` of a directory, in order."""
     return sorted(path for path in directory.glob(f"{name}-*.tar*") if path.name.endswith((".tar", ".gz", ".tgz")))
+
+
+def first_head(path: Path) -> Head | None:
+    """The head that a shard begins with; None if it has none, is damaged, or is a pipe, which is not looked into."""
+    if not path.is_file():
+        return None
+    try:
+        with closing(read_members(open_path(path))) as members:
+            first = next(members, None)
+        return Head.from_bytes(first.data, str(path)) if first and first.name == head_module.NAME else None
+    except AdvtoolError:
+        return None
 
 
 def _member_order(extension: str) -> tuple[int, str]:

@@ -3,7 +3,8 @@ import pytest
 import shard_factory as make
 
 from advtool.data.arrays import load
-from advtool.data.folders import resolve
+from advtool.data.layouts import resolve
+from advtool.data.tree import LeftOutWarning
 from advtool.errors import AdvtoolError, UsageError
 
 
@@ -57,10 +58,20 @@ def test_one_colour_image_makes_the_shape_colour(tmp_path):
     np.testing.assert_array_equal(images.pixels[images.keys.index("b/colour")], colour)
 
 
-def test_mixed_formats_all_become_png(tmp_path):
+def test_bytes_of_mixed_formats_pass_under_the_extension_of_the_commonest(tmp_path):
     make.write_classes(tmp_path, {"a": 1})
-    make.write_classes(tmp_path, {"b": 1}, kind="webp")
-    assert [list(sample.members) for sample in source(tmp_path).open()] == [["png", "cls"]] * 2
+    make.write_classes(tmp_path, {"b": 2}, kind="webp")
+    samples = list(source(tmp_path).open())
+    assert [list(sample.members) for sample in samples] == [["webp", "cls"]] * 3
+    assert samples[0].members["webp"] == (tmp_path / "a" / "0.png").read_bytes()
+    np.testing.assert_array_equal(samples[0].pixels(), make.pixels(0))
+
+
+def test_the_commonest_format_is_that_of_the_content(tmp_path):
+    make.write_classes(tmp_path, {"a": 2, "b": 1})
+    for path in tmp_path.rglob("*.png"):
+        path.rename(path.with_suffix(".JPEG"))
+    assert {sample.extension for sample in source(tmp_path).open()} == {"png"}
 
 
 def test_upper_case_and_jpeg_are_known(tmp_path):
@@ -76,7 +87,10 @@ def test_images_lie_at_any_depth_and_other_files_are_passed_over(tmp_path):
     make.write_classes(tmp_path, {"b": 1, ".git": 3})
     (tmp_path / "b" / "notes.txt").write_text("text")
     (tmp_path / "loose.png").write_bytes(b"in no class")
-    reader = source(tmp_path).open()
+    with pytest.warns(
+        LeftOutWarning, match=r"1 file is no image: 1 \.txt; 1 image lies in no class folder \(loose.png"
+    ):
+        reader = source(tmp_path).open()
     assert reader.head.classes == ("a", "b")
     assert [sample.key for sample in reader] == ["a/deep/0", "b/0", "a/deep/1"]
 
@@ -132,7 +146,7 @@ def test_a_class_without_an_image_is_named(tmp_path):
 def test_a_corrupt_image_is_named(tmp_path):
     make.write_classes(tmp_path, {"a": 1, "b": 1})
     (tmp_path / "b" / "0.png").write_bytes(b"no image")
-    with pytest.raises(AdvtoolError, match="sample 'b/0': corrupt png image"):
+    with pytest.raises(AdvtoolError, match="b/0.png: corrupt image: looks like plain text"):
         load(source(tmp_path))
 
 

@@ -120,9 +120,12 @@ def test_16_bit_png_is_refused(colour, channels):
         ("jpg", make.encode(RGB, "JPEG")),
         ("jpg", make.encode(RGB, "JPEG", progressive=True)),
         ("webp", make.encode(RGB, "WEBP")),
+        ("bmp", make.encode(RGB, "BMP")),
+        ("ppm", make.encode(RGB, "PPM")),
+        ("tif", make.encode(RGB, "TIFF")),
         ("npy", images.encode_npy(make.floats(side=3))),
     ],
-    ids=["png", "stored png", "jpg", "progressive jpg", "webp", "npy"],
+    ids=["png", "stored png", "jpg", "progressive jpg", "webp", "bmp", "ppm", "tif", "npy"],
 )
 def test_an_image_cut_anywhere_is_refused(extension, data):
     for cut in range(len(data)):
@@ -145,10 +148,42 @@ def test_bytes_that_are_no_image_are_refused(extension, data):
 
 
 @pytest.mark.parametrize(
-    ("kind", "claimed"), [("PNG", "jpg"), ("JPEG", "png"), ("WEBP", "png"), ("PNG", "npy"), ("GIF", "png")]
+    ("kind", "extension"),
+    [("PNG", "jpg"), ("WEBP", "png"), ("BMP", "bmp"), ("BMP", "png"), ("TIFF", "jpeg"), ("PPM", "pgm")],
 )
-def test_an_image_of_another_kind_than_its_name_is_refused(kind, claimed):
-    assert f"corrupt {'.npy' if claimed == 'npy' else claimed}" in fault(make.encode(RGB, kind), claimed)
+def test_the_content_says_the_format_and_not_the_name(kind, extension):
+    data = make.encode(RGB, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    np.testing.assert_array_equal(images.decode(data, extension), RGB.transpose(2, 0, 1))
+    assert images.size(data, extension) == (3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("data", "extension", "says"),
+    [
+        (make.encode(RGB, "PNG"), "npy", "corrupt .npy"),
+        (make.encode(RGB, "GIF"), "png", "a GIF image, which is not read"),
+        (b"<!DOCTYPE html><html>404", "jpg", "looks like an HTML"),
+        (b"", "jpg", "an empty file"),
+        (images.encode_npy(make.floats()), "png", "looks like a NumPy array"),
+    ],
+)
+def test_what_is_no_image_that_is_read_is_named(data, extension, says):
+    assert says in fault(data, extension)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P5\n2 2\n65535\n" + bytes(8),
+        b"P6\n2 2\n1023\n" + bytes(24),
+        b"P3\n1 1\n65535\n1 2 3\n",
+        make.encode(np.zeros((4, 4), np.uint16), "TIFF"),
+        make.encode(np.zeros((4, 4), np.float32), "TIFF"),
+    ],
+    ids=["pgm", "ppm", "plain ppm", "tiff", "float tiff"],
+)
+def test_16_bit_files_of_other_formats_are_refused(data):
+    assert "not 8-bit" in fault(data, "png")
 
 
 def test_pickles_named_npy_or_png_are_not_loaded():
@@ -252,6 +287,10 @@ def test_mutated_images_raise_nothing_but_advtool_errors():
         ("png", make.encode(GREY, "PNG", "1")),
         ("jpg", make.encode(RGB, "JPEG", progressive=True)),
         ("webp", make.encode(RGB, "WEBP")),
+        ("bmp", make.encode(RGB, "BMP")),
+        ("ppm", make.encode(RGB, "PPM")),
+        ("tif", make.encode(RGB, "TIFF")),
+        ("tif", make.encode(RGB, "TIFF", compression="tiff_lzw")),
         ("npy", images.encode_npy(make.floats(side=3))),
     ]
     for extension, data in originals:
