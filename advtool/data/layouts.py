@@ -75,8 +75,8 @@ def _split(name: str, root: Path, top: Path, parts: dict[str, Path | _Flat], spl
             continue
         try:
             file = _label_file(place, root, classes)
-        except AdvtoolError as fault:  # of no matter to who reads another part
-            file, faults[part] = None, fault
+        except AdvtoolError as error:  # of no matter to who reads another part
+            file, faults[part] = None, error
         if file:
             found[part] = LabelledFolder(name, place.directory, file)
         else:

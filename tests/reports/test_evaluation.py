@@ -170,4 +170,4 @@ def test_predictions_are_those_of_torchvisions_transforms_and_loop(tmp_path, mon
 def test_predictions_for_photographs_are_those_of_torchvision(shared_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(2)
-    assert compare(shared_data / "imagenet-sample", 256, 224) > 100
+    assert compare(shared_data / "imagenet-sample", 256, 224) > 10
