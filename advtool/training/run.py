@@ -63,7 +63,7 @@ class TrainingRun:
         if asked.arch is not None:
             registry.find(asked.arch)
         self.source, self.asked, self.device, self.init = source, asked, device, init
-        self.curves = curves or Curves()
+        self._watched = curves or Curves()
         self.history: list[dict] = []
         self.last_state: State | None = None
         self._read = images
@@ -104,6 +104,11 @@ class TrainingRun:
         return model.to(self.device)
 
     @cached_property
+    def curves(self) -> Curves:
+        """The sets to watch, with the model's labels; those that it does not take, or know, are refused."""
+        return self._watched.fitted(self.model.spec)
+
+    @cached_property
     def config(self) -> TrainConfig:
         """Every training setting."""
         head, amp = self.data.head, devices.use_amp(self.asked.amp, self.device)
@@ -112,7 +117,7 @@ class TrainingRun:
     def with_seed(self, seed: int) -> "TrainingRun":
         """The same run, of the same images, with another seed."""
         asked = replace(self.asked, seed=seed)
-        return TrainingRun(self.source, asked, self.device, self.init, self.curves, self._parts)
+        return TrainingRun(self.source, asked, self.device, self.init, self._watched, self._parts)
 
     def resolved(self) -> dict:
         """The whole configuration: what the checkpoint and the state of the run record."""
@@ -143,11 +148,14 @@ class TrainingRun:
         start: State | None = None,
     ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
-        self.curves = self.curves.fitted(self.model.spec)
+        watched = self.curves  # refused before the first epoch if they do not fit
         if self.asked.compile:
             self.model.compile()
         self.model.net = synchronized(self.model.net, self.device)
         batches = self.data.batches(self.config.batch_size, self.config.seed, self.device, self.asked.workers)
+
+        def measure(model: Classifier, epoch: int, last: bool) -> dict:
+            return self._measure(model, watched, epoch, last)
 
         def keep(state: State) -> None:
             self.last_state = state
@@ -156,11 +164,11 @@ class TrainingRun:
 
         self.last_state = start
         watching = observer or Silent()
-        self.history = Trainer(self.model, batches, self.config, watching, self._measure, keep).run(start)
+        self.history = Trainer(self.model, batches, self.config, watching, measure, keep).run(start)
 
-    def _measure(self, model: Classifier, epoch: int, last: bool) -> dict:
+    def _measure(self, model: Classifier, curves: Curves, epoch: int, last: bool) -> dict:
         settings = self._settings()
-        found = self.curves.measure(model, epoch, last, settings)
+        found = curves.measure(model, epoch, last, settings)
         if self.validation:
             found |= selection.validate(model, self.validation, self.config, settings)
         return found
