@@ -7,7 +7,7 @@ from advtool.cli.groups import DryRun, Input, Report, ShardOutput, Talk
 from advtool.errors import UsageError
 from advtool.options import Options, Table, option
 
-_ALL = frozenset({"source", "data", "split", "limit", "download"})
+_ALL = frozenset({"source", "data", "split", "limit", "download", "image_key", "label_key"})
 _MODES = {
     "--list": frozenset({"json"}),
     "--info": _ALL | {"json"},

@@ -186,7 +186,9 @@ def _curves(source: Source, options: Train) -> Curves:
     if on_stdin > 1:
         raise UsageError("stdin can carry only one thing", "eval_data", "-")
     options.refuse_elsewhere((options.data, *specs.values()))
-    sets = {name: load(options.resolve(spec, default_split="test"), size=options.size) for name, spec in specs.items()}
+    sources = {name: options.resolve(spec, default_split="test") for name, spec in specs.items()}
+    options.refuse_keys(source, *sources.values())
+    sets = {name: load(source, size=options.size) for name, source in sources.items()}
     return Curves(sets, options.eval_every)
 
 
