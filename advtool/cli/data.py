@@ -12,7 +12,7 @@ _MODES = {
     "--list": frozenset({"json"}),
     "--info": _ALL | {"json"},
     "--verify": _ALL | {"json"},
-    "conversion": _ALL | {"size", "out", "shard_size", "force", "dry_run"},
+    "conversion": _ALL | {"size", "colour", "out", "shard_size", "force", "dry_run"},
 }
 
 
@@ -32,6 +32,9 @@ class Mode(Options):
         minimum=1,
         help="Scale the shorter side and crop the centre square.",
         unset="images pass byte for byte",
+    )
+    colour: bool = option(
+        "--colour", default=False, help="Write grey images in colour too, as a set of both kinds needs; 8-bit as PNG."
     )
 
 

@@ -33,7 +33,7 @@ class Images:
     keys : sample keys, N
     head : of the source, complete
     name, split : of the source
-    provenance : contents of the samples' .json members, where they have any
+    provenance : contents of the samples' .json members, where they have any; None for one that is no object
     """
 
     pixels: np.ndarray
@@ -42,7 +42,7 @@ class Images:
     head: CompleteHead
     name: str
     split: str | None
-    provenance: list[dict] | None = None
+    provenance: list[dict | None] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -89,7 +89,7 @@ def _whole(arrays: Arrays, max_bytes: float, size: int | None, name: str) -> Arr
 
 def _collected(
     reader: Reader, limit: int | None, max_bytes: float, size: int | None, name: str
-) -> tuple[Arrays, list[dict] | None]:
+) -> tuple[Arrays, list[dict | None] | None]:
     """(the samples, contents of their .json members)."""
     samples, head = iter(reader), reader.head
     if size:
@@ -101,7 +101,7 @@ def _collected(
     chunk: list[np.ndarray] = []
     labels: list[int] = []
     keys: list[str] = []
-    provenance: list[dict] = []
+    provenance: list[dict | None] = []
     used = 0
     for sample in islice(samples, limit):
         pixels, label = check(sample)
@@ -114,7 +114,7 @@ def _collected(
         labels.append(label)
         keys.append(sample.key)
         if "json" in sample.members:
-            provenance.append(sample.provenance())
+            provenance.append(sample.facts())
         if len(chunk) == _CHUNK:
             chunks.append(np.stack(chunk))
             chunk = []

@@ -39,6 +39,11 @@ class SampleChecker:
         if len(pixels) == 1 and expected.shape[0] == 3:
             pixels = np.repeat(pixels, 3, axis=0)
         fits = pixels.shape == expected.shape or (self._sizes_differ and len(pixels) == expected.shape[0])
+        if not fits and len(pixels) != expected.shape[0] and sample.key != expected.first:
+            raise sample.fault(
+                f"image is {shape_text(pixels.shape)}, in colour, but those before it are {shape_text(expected.shape)},"
+                " grey (`advtool data SOURCE --colour -o NEW.tar` makes all of them colour)"
+            )
         if not fits and sample.key == expected.first:
             raise sample.fault(f"image is {shape_text(pixels.shape)}, but the head says {shape_text(expected.shape)}")
         if not fits:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from advtool.io.head import MAX_CLASSES, Head
+from advtool.io.keys import LABEL
 from advtool.io.samples import MAX_LABEL, Sample
 
 _NUMBER = re.compile(r"[+-]?[0-9][0-9]*([.][0-9]*)?")
@@ -23,11 +24,12 @@ class Numbering:
     Parameters
     ----------
     find : reads the source through for the names; None for one that cannot be read twice
+    key : where the labels are
     """
 
-    def __init__(self, find: Names | None):
+    def __init__(self, find: Names | None, key: str = LABEL):
         self.names: tuple[str, ...] | None = None
-        self._find, self._numbers = find, False
+        self._find, self._key, self._numbers = find, key, False
         self._listed: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
 
@@ -61,15 +63,16 @@ class Numbering:
         if isinstance(value, str) and value in self._places:
             return self._places[value]
         if isinstance(value, int) or is_number(value):
-            return checked(value, sample)
+            label = checked(value, sample)
+            if label >= len(classes):
+                raise sample.fault(f"label {label}, but there are {len(classes)} classes")
+            return label
         raise sample.fault(f"label '{value}' is none of the {len(classes)} classes ({listed(classes)})")
 
     def _all_names(self, value: int | str, sample: Sample) -> tuple[str, ...]:
         if self._find is None:
-            way = "make shards of the files first: `advtool data SHARDS --label-key KEY -o NEW.tar`"
-            raise sample.fault(
-                f"label '{value}' is a class name, and a stream cannot be read twice to list them; {way}"
-            )
+            way = f"write shards from the files first: `advtool data SHARDS --label-key {self._key} -o NEW.tar`"
+            raise sample.fault(f"label '{value}' is a class name, and a stream is not read twice to list them; {way}")
         names = self._find()
         if len(names) > MAX_CLASSES:
             raise sample.fault(f"labels have {len(names)} names, more than {MAX_CLASSES}")

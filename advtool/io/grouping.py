@@ -114,9 +114,8 @@ class Grouping:
         if others:
             text = f"{found.shard}: {_named(others)} left out, since .{image} is the image"
             self._warn(text, LeftOut)
-        members = {image.rpartition(".")[2]: data} | {
-            name: value for name, value in members.items() if name not in others
-        }
+        kept = {name: value for name, value in members.items() if name not in others}
+        members = {image.rpartition(".")[2]: data} | kept
         if self._keys.label is not None:
             label = self._numbering(label_of(found, self._keys), found, self._head())
             members[LABEL] = str(label).encode()

@@ -12,7 +12,7 @@ from advtool.errors import AdvtoolError
 from advtool.io.class_names import Collecting, Names, Numbering
 from advtool.io.grouping import Grouping
 from advtool.io.head import Head
-from advtool.io.keys import NO_KEYS, Keys
+from advtool.io.keys import LABEL, NO_KEYS, Keys
 from advtool.io.samples import Sample
 from advtool.io.streams import Stream
 from advtool.io.tar import Member, read_members
@@ -110,7 +110,7 @@ class SampleReader(Reader):
     """
 
     def __init__(self, streams: Iterable[Stream], name: str, keys: Keys = NO_KEYS, names: Names | None = None):
-        self._known = _Known(Numbering(names))
+        self._known = _Known(Numbering(names, keys.label or LABEL))
         self._samples = _read(streams, name, self._known, keys)
         self._first = next(self._samples)
 
