@@ -59,6 +59,7 @@ class Grouping:
         for member in self._members:
             if (member.stream, member.archive) != self._archive.place:
                 yield from self._ended([member])
+                self._leave()
                 self._archive = _Archive((member.stream, member.archive))
             if member.name == head_module.NAME:
                 if self._sample:
@@ -75,6 +76,7 @@ class Grouping:
                 raise self._sample.fault(f"two .{extension} members")
             self._sample.members[extension] = member.data
         yield from self._ended([])
+        self._leave()
 
     def described(self) -> str:
         """What there was instead of samples."""
@@ -92,7 +94,7 @@ class Grouping:
             if again:
                 raise _apart(found, f"{_named(found.members)} after other samples") from None
             if self._is_no_sample(found):
-                self._pass_over(found)
+                archive.aside[found.key] = list(found.members)
                 return
             raise _located(found, itertools.chain(coming, self._members), lacking) from None
         if again:
@@ -126,10 +128,12 @@ class Grouping:
         """Whether nothing of it is an image or a label."""
         return self._keys.label_member not in found.members and not any(map(is_image, found.members))
 
-    def _pass_over(self, found: Sample) -> None:
-        self._archive.aside[found.key] = list(found.members)
-        self._passed_over |= dict.fromkeys(found.members)
-        self._warn(f"{found.shard}: '{found.key}': {shown(found.members)} passed over, no image or label", ShardWarning)
+    def _leave(self) -> None:
+        """Say at the end of an archive what in it was no part of a sample."""
+        for key, extensions in self._archive.aside.items():
+            self._passed_over |= dict.fromkeys(extensions)
+            text = f"{self._archive.place[0]}: '{key}': {shown(extensions)} passed over, no image or label"
+            self._warn(text, ShardWarning)
 
     def _warn_of(self, found: Sample, used: set[str]) -> None:
         """Say once that members of other kinds are passed over."""
