@@ -8,12 +8,12 @@ from advtool.cli.resizing import RESIZING, Resized
 from advtool.errors import UsageError
 from advtool.options import Options, Table, option
 
-_ALL = frozenset({"source", "data", "split", "limit", "download"})
+_ALL = frozenset({"source", "data", "split", "limit", "download", "image_key", "label_key"})
 _MODES = {
     "--list": frozenset({"json"}),
     "--info": _ALL | {"json"},
     "--verify": _ALL | {"json"},
-    "conversion": _ALL | {*RESIZING, "out", "shard_size", "force", "dry_run"},
+    "conversion": _ALL | {*RESIZING, "colour", "out", "shard_size", "force", "dry_run"},
 }
 
 
@@ -27,6 +27,9 @@ class Mode(Options):
     list: bool = option("--list", default=False, help="List the named datasets and stop.")
     info: bool = option("--info", default=False, help="Count and describe, convert nothing.")
     verify: bool = option("--verify", default=False, help="Decode all, report the first fault, convert nothing.")
+    colour: bool = option(
+        "--colour", default=False, help="Write grey images in colour too, as a set of both kinds needs."
+    )
 
 
 def mode(options: Mode) -> tuple[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from advtool.errors import UsageError
 from advtool.groups import Amount
+from advtool.io.keys import Keys, image_keys, label_key
 from advtool.options import Options, option
 
 if TYPE_CHECKING:
@@ -39,6 +40,21 @@ class Sources(Amount):
     download: bool = option(
         "--download", default=False, help="Download a named dataset that is not on disk.", unset="never"
     )
+    image_key: tuple[str, ...] = option(
+        "--image-key",
+        metavar="EXT[;EXT…]",
+        parse=image_keys,
+        default=(),
+        help="Members of shards that are the images, the first that there is: jpg;png or input.png.",
+        unset="the only image of a sample",
+    )
+    label_key: str | None = option(
+        "--label-key",
+        metavar="EXT|json:FIELD",
+        parse=label_key,
+        help="Member of shards that is the label, a number or a class name: cls, txt or json:label.",
+        unset="cls, a number",
+    )
 
     def resolve(self, spec: str | None, split: str | None = None, default_split: str | None = None) -> "Source":
         """The source that a ``--data`` value names, in the part asked for.
@@ -59,7 +75,15 @@ class Sources(Amount):
         )
         if split is not None and not source.splits:
             raise UsageError(f"{source.name} has no parts", "split", split)
-        return source
+        return sources.keyed(source, Keys(self.image_key, self.label_key))
+
+    def refuse_keys(self, *found: "Source") -> None:
+        """Raise UsageError for keys of members where none of the sources is shards."""
+        from advtool.data.sources import takes_keys
+
+        for name in ("image_key", "label_key"):
+            if getattr(self, name) and not any(map(takes_keys, found)):
+                raise UsageError(f"is for shards, and {found[0].name} is none", name)
 
     def refuse_elsewhere(self, specs: tuple[str | None, ...]) -> None:
         """Raise UsageError for options of named datasets where none of the sources is one."""
@@ -83,9 +107,11 @@ class Input(Sources):
     )
 
     def open(self) -> "Source":
-        """The source of ``--data``; options for named datasets are refused for any other."""
+        """The source of ``--data``; options for named datasets or shards are refused for any other."""
         self.refuse_elsewhere((self.data,))
-        return self.resolve(self.data, self.split)
+        source = self.resolve(self.data, self.split)
+        self.refuse_keys(source)
+        return source
 
 
 @dataclass(frozen=True, kw_only=True)

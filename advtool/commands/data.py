@@ -8,6 +8,7 @@ from advtool.cli import console, output
 from advtool.cli.data import Data
 from advtool.commands.shard_output import shard_destination
 from advtool.data import inspect, named
+from advtool.data.coloured import Coloured
 from advtool.data.convert import convert
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
@@ -34,6 +35,8 @@ def _parts(options: Data) -> list[Source]:
 
 def _convert(options: Data) -> None:
     source = options.open()
+    if options.colour:
+        source = Coloured(source)
     target = shard_destination(options, source)
     preprocessing = options.preprocessing()
     conversion = convert(source, options.history(), options.limit, preprocessing)

@@ -47,6 +47,7 @@ def run(options: Explain) -> None:
     file_format = _picture_format(options.out, methods[0])
     device, reason = devices.choose(options.device)
     files, sources = _inputs(options, methods)
+    options.refuse_keys(*sources)
     places = _places(options, sources[0], file_format)
     models = [restore(file).to(device) for file in files]
     options = replace(options, split=sources[0].split, limit=options.limit or methods[0].limit)

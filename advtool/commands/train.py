@@ -190,6 +190,7 @@ def _curves(source: Source, options: Train) -> Curves:
         raise UsageError("stdin can carry only one thing", "eval_data", "-")
     options.refuse_elsewhere((options.data, *specs.values()))
     sources = {name: options.resolve(spec, default_split="test") for name, spec in specs.items()}
+    options.refuse_keys(source, *sources.values())
     sets = {name: load(source, preprocessing=resizing(options.size)) for name, source in sources.items()}
     return Curves(sets, options.eval_every)
 

@@ -34,7 +34,7 @@ class Images:
     keys : sample keys, N
     head : of the source, complete
     name, split : of the source
-    provenance : contents of the samples' .json members, where they have any
+    provenance : contents of the samples' .json members, where they have any; None for one that is no object
     matched : how the labels came from the source's own, where they are those of a model
     preprocessing : how they were resized, if they were
     """
@@ -45,7 +45,7 @@ class Images:
     head: CompleteHead
     name: str
     split: str | None
-    provenance: list[dict] | None = None
+    provenance: list[dict | None] | None = None
     matched: Matching | None = None
     preprocessing: Preprocessing | None = None
 
@@ -116,14 +116,14 @@ def _whole(arrays: Arrays, max_bytes: float, preprocessing: Preprocessing | None
     return arrays
 
 
-def _collected(begun: Begun, limit: int | None, max_bytes: float, name: str) -> tuple[Arrays, list[dict] | None]:
+def _collected(begun: Begun, limit: int | None, max_bytes: float, name: str) -> tuple[Arrays, list[dict | None] | None]:
     """(the samples, contents of their .json members)."""
     check = SampleChecker(begun.head, preprocessing=begun.preprocessing)
     chunks: list[np.ndarray] = []
     chunk: list[np.ndarray] = []
     labels: list[int] = []
     keys: list[str] = []
-    provenance: list[dict] = []
+    provenance: list[dict | None] = []
     used = 0
     for sample in islice(begun.samples, limit):
         pixels, label = check(sample)
@@ -134,7 +134,7 @@ def _collected(begun: Begun, limit: int | None, max_bytes: float, name: str) -> 
         labels.append(label)
         keys.append(sample.key)
         if "json" in sample.members:
-            provenance.append(sample.provenance())
+            provenance.append(sample.facts())
         if len(chunk) == _CHUNK:
             chunks.append(np.stack(chunk))
             chunk = []

@@ -46,10 +46,8 @@ class SampleChecker:
         if not fits and sample.key == expected.first:
             raise sample.fault(f"image is {shape_text(pixels.shape)}, but the head says {shape_text(expected.shape)}")
         if not fits:
-            raise sample.fault(
-                f"image is {shape_text(pixels.shape)}, but those before it are {shape_text(expected.shape)}"
-                " (advtool data --size N makes them one size)"
-            )
+            found, others = shape_text(pixels.shape), shape_text(expected.shape)
+            raise sample.fault(f"image is {found}, but those before it are {others} ({self._way(pixels, expected)})")
         if pixels.dtype != expected.dtype:
             raise sample.fault(f"image is {pixels.dtype}, but those before it are {expected.dtype}")
         if members != expected.members:
@@ -62,6 +60,13 @@ class SampleChecker:
             return self._preprocessing(pixels), label
         except AdvtoolError as error:
             raise sample.fault(str(error)) from None
+
+    def _way(self, pixels: np.ndarray, expected: _Expected) -> str:
+        """What makes images alike, in words."""
+        if len(pixels) == expected.shape[0]:
+            return "advtool data --size N makes them one size"
+        size = "" if self._sizes_differ or pixels.shape[1:] == expected.shape[1:] else " --size N"
+        return f"colour among grey: `advtool data SOURCE --colour{size} -o NEW.tar` makes all colour"
 
     def _establish(self, sample: Sample, pixels: np.ndarray, members: frozenset[str]) -> _Expected:
         """Expect others to be like this sample, unless another thread's came first."""

@@ -92,7 +92,6 @@ def verify(source: Source, limit: int | None = None) -> Verification:
             check = SampleChecker(reader.head, sizes_differ)
             for sample in reader:
                 check(sample)
-                sample.provenance()
                 good += 1
                 if good == limit:
                     break

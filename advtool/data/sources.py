@@ -2,7 +2,8 @@
 
 import glob
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,8 @@ from braceexpand import braceexpand
 from advtool.data import layouts, named, npz, shard_files, splits
 from advtool.errors import UsageError, unknown
 from advtool.io import streams
-from advtool.io.readers import Reader, SampleReader
+from advtool.io.keys import NO_KEYS, Keys
+from advtool.io.readers import Reader, SampleReader, class_names
 from advtool.io.shards import shard_paths
 
 SPLITS = ("train", "test")
@@ -56,9 +58,15 @@ class Shards:
     splits: tuple[str, ...] = ()
     layout: str | None = None
     repeatable: bool = True
+    keys: Keys = NO_KEYS
 
     def open(self) -> SampleReader:
-        return SampleReader(map(streams.open_path, self.paths), self.name)
+        find = (lambda: self._class_names) if all(path.is_file() for path in self.paths) else None
+        return SampleReader(map(streams.open_path, self.paths), self.name, self.keys, find)
+
+    @cached_property
+    def _class_names(self) -> tuple[str, ...]:
+        return class_names(map(streams.open_path, self.paths), self.name, self.keys)
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,20 @@ class Stdin:
     splits: tuple[str, ...] = ()
     layout: str | None = None
     repeatable: bool = False
+    keys: Keys = NO_KEYS
 
     def open(self) -> SampleReader:
-        return SampleReader([streams.stdin()], self.name)
+        return SampleReader([streams.stdin()], self.name, self.keys)
+
+
+def takes_keys(source: Source) -> bool:
+    """Whether keys can say which members of its samples are image and label: shards of the user's."""
+    return isinstance(source, Shards | Stdin) and source.name != EMBEDDED
+
+
+def keyed(source: Source, keys: Keys) -> Source:
+    """The source, read with keys if it takes them."""
+    return replace(source, keys=keys) if isinstance(source, Shards | Stdin) and takes_keys(source) else source
 
 
 def resolve(

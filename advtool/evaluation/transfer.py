@@ -18,7 +18,8 @@ def targeted_shares(images: Images, predictions: Tensor) -> dict[str, Share]:
     ``success`` : share classified as their target (the label they carry), ``original`` : share still classified
     as the label they had before, where that differs and is known
     """
-    rows = zip(predictions.tolist(), images.labels.tolist(), images.provenance or [], strict=False)
+    facts = [entry or {} for entry in images.provenance or []]
+    rows = zip(predictions.tolist(), images.labels.tolist(), facts, strict=False)
     pushed = [
         (prediction, target, entry.get("original_label"))
         for prediction, target, entry in rows

@@ -14,7 +14,7 @@ import numpy as np
 
 from advtool.data.arrays import Images
 from advtool.io import images as encoding
-from advtool.io.samples import Sample
+from advtool.io.samples import NO_OBJECT, Sample
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ def attribution_samples(images: Images, rows: Sequence[Attributions]) -> Iterato
         image = (
             {"png": encoding.encode_png(pixels)} if pixels.dtype == np.uint8 else {"npy": encoding.encode_npy(pixels)}
         )
-        facts = {**(images.provenance[index] if images.provenance else {}), "attributions": described}
+        known = images.provenance[index] if images.provenance else {}
+        if known is None:
+            raise Sample(key, {}, images.name).fault(NO_OBJECT)
+        facts = {**known, "attributions": described}
         maps = {member: encoding.encode_npy(row.values[index]) for member, row in zip(members, rows, strict=True)}
         text = {"cls": str(int(label)).encode(), "json": json.dumps(facts, sort_keys=True).encode()}
         yield Sample(key, {**image, **maps, **text}, images.name)

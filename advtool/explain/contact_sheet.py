@@ -70,7 +70,7 @@ def _matching(source: Source, first: Images, wanted: set[str]) -> dict[str, tupl
     if split and first.split and split != first.split:
         raise AdvtoolError(f"{source.name} is of the {split} split, {first.name} of the {first.split} split")
     for sample in reader:
-        key = _source_key(sample.key, sample.provenance())
+        key = _source_key(sample.key, sample.facts())
         if key in wanted and key not in found:
             found[key] = (_floats(sample.pixels()), _class_name(reader.head.classes, sample.label))
             if len(found) == len(wanted):
@@ -78,12 +78,12 @@ def _matching(source: Source, first: Images, wanted: set[str]) -> dict[str, tupl
     return found
 
 
-def _source_key(key: str, facts: dict) -> str:
-    return facts["source"] if isinstance(facts.get("source"), str) else key
+def _source_key(key: str, facts: dict | None) -> str:
+    return facts["source"] if facts and isinstance(facts.get("source"), str) else key
 
 
-def _facts(images: Images) -> list[dict]:
-    return images.provenance or [{}] * len(images)
+def _facts(images: Images) -> list[dict | None]:
+    return images.provenance or [None] * len(images)
 
 
 def _shown(images: Images) -> list[tuple[np.ndarray, str]]:

@@ -1,20 +1,19 @@
 """One pass over samples: what every reader can do, and the reader of shards."""
 
-import itertools
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from advtool.errors import AdvtoolError
-from advtool.io import head as head_module
+from advtool.io.class_names import Collecting, Names, Numbering
+from advtool.io.grouping import Grouping
 from advtool.io.head import Head
-from advtool.io.hidden import is_hidden
-from advtool.io.samples import KNOWN_EXTENSIONS, Sample, ShardWarning, split_name
+from advtool.io.keys import LABEL, NO_KEYS, Keys
+from advtool.io.samples import Sample
 from advtool.io.streams import Stream
 from advtool.io.tar import Member, read_members
 
@@ -97,7 +96,12 @@ class SampleReader(Reader):
     """Iterates once over the samples of one stream or several, one after another, and closes each at its end.
 
     `head` describes what has been read so far: streams and concatenated archives may each have a head member,
-    and those must agree. Without any, it is empty.
+    and those must agree. Without any, it is empty, but for the class names where labels are such.
+
+    Parameters
+    ----------
+    keys : which members are image and label, where that is to be said
+    names : reads the same streams through for the class names; None where that cannot be done
 
     Raises
     ------
@@ -105,14 +109,14 @@ class SampleReader(Reader):
         naming stream and byte offset or sample, for whatever is wrong with an archive; if there is no sample
     """
 
-    def __init__(self, streams: Iterable[Stream], name: str):
-        self._known = _Known()
-        self._samples = _read(streams, name, self._known)
+    def __init__(self, streams: Iterable[Stream], name: str, keys: Keys = NO_KEYS, names: Names | None = None):
+        self._known = _Known(Numbering(names, keys.label or LABEL))
+        self._samples = _read(streams, name, self._known, keys)
         self._first = next(self._samples)
 
     @property
     def head(self) -> Head:
-        return self._known.head
+        return self._known.with_names()
 
     def __iter__(self) -> Iterator[Sample]:
         with closing(self._samples):
@@ -123,63 +127,43 @@ class SampleReader(Reader):
         self._samples.close()
 
 
+def class_names(streams: Iterable[Stream], name: str, keys: Keys) -> tuple[str, ...]:
+    """Read streams through whose labels are class names: those that a head lists, else the ones that occur, sorted."""
+    numbering = Collecting()
+    known = _Known(numbering)
+    for _ in _read(streams, name, known, keys, warns=False):
+        pass
+    return known.head.classes or tuple(sorted(numbering.found))
+
+
 class _Known:
     """What the streams of a reader have said so far; apart from it, so that no cycle keeps their files open."""
 
-    def __init__(self) -> None:
-        self.head = Head()
+    def __init__(self, numbering: Numbering) -> None:
+        self.head, self.numbering = Head(), numbering
         self._has_head = False
-        self._has_warned = False
 
     def add(self, head: Head, stream: str) -> None:
         self.head = self.head.merged(head, stream) if self._has_head else head
         self._has_head = True
 
-    def warn(self, stream: str, extension: str) -> None:
-        if not self._has_warned:
-            warnings.warn(f"{stream}: members with extension .{extension} are passed over", ShardWarning, stacklevel=1)
-        self._has_warned = True
+    def with_names(self) -> Head:
+        """The head, with the class names that labels are."""
+        names = self.numbering.names
+        return replace(self.head, classes=names, num_classes=len(names)) if names else self.head
 
 
-def _read(streams: Iterable[Stream], name: str, known: _Known) -> Generator[Sample]:
+def _read(streams: Iterable[Stream], name: str, known: _Known, keys: Keys, warns: bool = True) -> Generator[Sample]:
     empty = True
     with closing(_members(streams)) as members:
-        for _, archive in itertools.groupby(members, lambda member: (member.stream, member.archive)):
-            for sample in _grouped(archive, known):
-                empty = False
-                yield sample
+        grouping = Grouping(members, keys, known.numbering, known.add, lambda: known.head, warns)
+        for sample in grouping:
+            empty = False
+            yield sample
     if empty:
-        raise AdvtoolError(f"{name}: no samples")
+        raise AdvtoolError(f"{name}: no samples{grouping.described()}")
 
 
 def _members(streams: Iterable[Stream]) -> Generator[Member]:
     for stream in streams:
         yield from read_members(stream)
-
-
-def _grouped(archive: Iterable[Member], known: _Known) -> Iterator[Sample]:
-    sample: Sample | None = None
-    seen: set[int] = set()
-    for member in archive:
-        if member.name == head_module.NAME:
-            if sample:
-                raise AdvtoolError(f"{member.stream}: byte {member.offset}: head member after samples")
-            known.add(Head.from_bytes(member.data, member.stream), member.stream)
-            continue
-        key, extension = split_name(member.name)
-        if not key or is_hidden(member.name):
-            continue
-        if extension not in KNOWN_EXTENSIONS:
-            known.warn(member.stream, extension)
-        if sample is None or key != sample.key:
-            if sample:
-                yield sample
-            sample = Sample(key, {}, member.stream)
-            if hash(key) in seen:
-                raise sample.fault("duplicate key")
-            seen.add(hash(key))
-        if extension in sample.members:
-            raise sample.fault(f"two .{extension} members")
-        sample.members[extension] = member.data
-    if sample:
-        yield sample

@@ -9,16 +9,25 @@ import numpy as np
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.head import MAX_CLASSES
+from advtool.io.keys import LABEL
 from advtool.io.shape import Shape
 
 MAX_LABEL = MAX_CLASSES - 1
-KNOWN_EXTENSIONS = {*images.IMAGE_EXTENSIONS, "cls", "json"}
+KNOWN_EXTENSIONS = {*images.IMAGE_EXTENSIONS, LABEL, "json"}
+NO_OBJECT = (
+    "its .json member is not a JSON object, so that nothing can be added to it;"
+    " `tar --delete --wildcards -f SHARD '*.json'` takes it out"
+)
 _MEMBER_NAME = re.compile(r"((?:.*/|)[^.]+)[.]([^/]+)", re.DOTALL)
 _RESERVED = re.compile(r"__[^/]*__/")
 
 
 class ShardWarning(UserWarning):
     """Something in a shard was passed over."""
+
+
+class LeftOut(UserWarning):
+    """A member is not passed on."""
 
 
 @dataclass(slots=True)
@@ -62,24 +71,30 @@ class Sample:
 
     @property
     def label(self) -> int:
-        text = self.members.get("cls")
+        text = self.members.get(LABEL)
         if text is None:
             raise self.fault("no label (.cls member)")
         stripped = text.strip()
         if not (stripped.isdigit() and len(stripped) <= 9):
-            raise self.fault(f"label {_short(text)} is not a non-negative integer")
+            way = "; a label key cls takes class names" if stripped[:1].isalpha() else ""
+            raise self.fault(f"label {_short(text)} is not a non-negative integer{way}")
         if int(stripped) > MAX_LABEL:
             raise self.fault(f"label {int(stripped)}, more than {MAX_LABEL}")
         return int(stripped)
 
-    def provenance(self) -> dict:
-        """The content of the .json member; empty where there is none."""
+    def facts(self) -> dict | None:
+        """The content of the .json member; empty where there is none, None where it is not an object."""
         try:
             fields = json.loads(self.members.get("json", b"{}"))
         except (ValueError, RecursionError):
-            fields = None
-        if not isinstance(fields, dict):
-            raise self.fault("its .json member is not a JSON object")
+            return None
+        return fields if isinstance(fields, dict) else None
+
+    def provenance(self) -> dict:
+        """The same for adding to it; AdvtoolError if it is not an object."""
+        fields = self.facts()
+        if fields is None:
+            raise self.fault(NO_OBJECT)
         return fields
 
     def fault(self, reason: str) -> AdvtoolError:

@@ -44,6 +44,7 @@ VALUES = {
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
     **{"crop_pct": "0.5", "interpolation": "bilinear", "crop_mode": "squash"},
     **{"eval_data": "more.tar", "eval_every": "2", "test_limit": "9", "trials": "2", "workers": "3"},
+    **{"image_key": "png", "label_key": "cls"},
 }
 """A value of each option that is none of its defaults."""
 
@@ -62,6 +63,7 @@ ALONGSIDE = {
 ATTACK_OPTIONS = {"steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted"}
 FOREIGN = {"arch", "normalize"}
 ELSEWHERE = {"data_root", "download"}
+OF_SHARDS = {"image_key", "label_key"}
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
         ]
         status, out, error = run(*line)
         flag = declared.spelling.partition("/")[0]
-        if name in case.unused or (name in FOREIGN | ELSEWHERE | {"split"} and status):
+        if name in case.unused or (name in FOREIGN | ELSEWHERE | OF_SHARDS | {"split"} and status):
             if status != 2 or flag not in error:
                 wrong.append(f"not refused: {shlex.join(line)}: {status} {error}")
         elif status:
