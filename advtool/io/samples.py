@@ -76,7 +76,7 @@ class Sample:
             raise self.fault("no label (.cls member)")
         stripped = text.strip()
         if not (stripped.isdigit() and len(stripped) <= 9):
-            way = "; a label key cls takes class names" if stripped[:1].isalpha() else ""
+            way = "; `--label-key cls` takes class names" if stripped[:1].isalpha() else ""
             raise self.fault(f"label {_short(text)} is not a non-negative integer{way}")
         if int(stripped) > MAX_LABEL:
             raise self.fault(f"label {int(stripped)}, more than {MAX_LABEL}")

@@ -36,10 +36,10 @@ def image_of(sample: Sample, keys: Keys) -> str:
     found = [extension for extension in IMAGE_EXTENSIONS if extension in sample.members]
     if len(found) > 1:
         several = " and ".join(f".{extension}" for extension in found)
-        raise sample.fault(f"{several} are both images; an image key such as {found[-1]} says which one is meant")
+        raise sample.fault(f"{several} are both images; `--image-key {found[-1]}` says which one is meant")
     if not found:
         compound = next(filter(is_image, sample.members), None)
-        way = f"; an image key such as {compound} says where it is" if compound else ""
+        way = f"; `--image-key {compound}` says where it is" if compound else ""
         raise Lacking(str(sample.fault(f"no image member, has {shown(sample.members)}{way}")))
     return found[0]
 
@@ -83,7 +83,7 @@ def check_label(sample: Sample, keys: Keys) -> None:
     ways = [f"json:{field}" for field in _USUAL_FIELDS if field in fields][:1] or ["json:FIELD"] * bool(fields)
     others = [name for name in sample.members if not (name.endswith("json") or is_image(name))]
     ways += [name for name in ("txt", "label", *others) if name in others][:1]
-    way = f"; a label key such as {' or '.join(ways)} says where it is" if ways else ""
+    way = f"; {' or '.join(f'`--label-key {way}`' for way in ways)} says where it is" if ways else ""
     raise Lacking(str(sample.fault(f"no label: no .cls member, has {shown(sample.members)}{way}")))
 
 

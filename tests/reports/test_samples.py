@@ -38,7 +38,7 @@ ROWS = [
     Situation(
         "img2dataset: nobody says where the label is",
         reading(labelled),
-        refused=r"set.tar: sample '0000': no label: .*members jpg json txt; a label key such as json:label or txt says",
+        refused=r"set.tar: sample '0000': no label: .*members jpg json txt; `--label-key json:label` or `--label-key txt` says",
     ),
     Situation(
         "img2dataset: a .json without any label",
@@ -82,7 +82,7 @@ ROWS = [
     Situation(
         "webdataset: .input.png and .seg.png",
         reading(webdataset),
-        refused=r"no image member, has members cls input.png seg.png; an image key such as input.png says where it is",
+        refused=r"no image member, has members cls input.png seg.png; `--image-key input.png` says where it is",
     ),
     Situation(
         "webdataset: .input.png named",
@@ -96,10 +96,12 @@ ROWS = [
     Situation(
         "webdataset: .label that nobody named",
         reading(with_text(lambda i: "1", "label")),
-        refused="no label: no .cls member, has members label png; a label key such as label says where it is",
+        refused="no label: no .cls member, has members label png; `--label-key label` says where it is",
     ),
     Situation(
-        "an image and a mask", reading(masked), refused=r"sample '0000': .png and .jpg are both images; an image key"
+        "an image and a mask",
+        reading(masked),
+        refused=r"sample '0000': .png and .jpg are both images; `--image-key jpg`",
     ),
     Situation(
         "an image and a mask, relabelled",
@@ -127,7 +129,7 @@ ROWS = [
     Situation(
         "names in .cls that nobody expects",
         reading(with_text(name_of, "cls")),
-        refused=r"label 'emu\\n' is not a non-negative integer; a label key cls takes class names",
+        refused=r"label 'emu\\n' is not a non-negative integer; `--label-key cls` takes class names",
     ),
     Situation(
         "names that the head lists in another order",
