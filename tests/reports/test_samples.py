@@ -38,7 +38,7 @@ ROWS = [
     Situation(
         "img2dataset: nobody says where the label is",
         reading(labelled),
-        refused=r"set.tar: sample '0000': no label: .*members jpg json txt; `--label-key json:label` or `--label-key txt` says",
+        refused=r"sample .0000.: no label: .*members jpg json txt; `--label-key json:label` or `--label-key txt` says",
     ),
     Situation(
         "img2dataset: a .json without any label",
@@ -101,7 +101,7 @@ ROWS = [
     Situation(
         "an image and a mask",
         reading(masked),
-        refused=r"sample '0000': .png and .jpg are both images; `--image-key jpg`",
+        refused=r"0.: .png and .jpg are both images; `--image-key jpg`",
     ),
     Situation(
         "an image and a mask, relabelled",
