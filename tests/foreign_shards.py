@@ -49,8 +49,8 @@ def named(index: int) -> dict[str, object]:
     return img2dataset(index, label=NAMES[index % 3])
 
 
-def masked(index: int) -> dict[str, object]:
-    return {"jpg": picture(index, "JPEG"), "png": picture(index % 3, channels=1), "cls": str(index % 3)}
+def masked(index: int, **members: object) -> dict[str, object]:
+    return {"jpg": picture(index, "JPEG"), "png": picture(index % 3, channels=1), "cls": str(index % 3), **members}
 
 
 def either(index: int) -> dict[str, object]:

@@ -52,7 +52,7 @@ class Grouping:
         self._on_head, self._head = on_head, head
         self._archive = _Archive(("", -1))
         self._sample: Sample | None = None
-        self._warns, self._warned = warns, set[type]()
+        self._warns, self._warned = warns, set[str]()
         self._passed_over: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Sample]:
@@ -116,7 +116,7 @@ class Grouping:
         others = [name for name in KNOWN_EXTENSIONS.intersection(members) if is_image(name)]
         if others:
             text = f"{found.shard}: {_named(others)} left out, since .{image} is the image"
-            self._warn(text, LeftOut)
+            self._warn("images", text, LeftOut)
         kept = {name: value for name, value in members.items() if name not in others}
         members = {image.rpartition(".")[2]: data} | kept
         if self._keys.label is not None:
@@ -134,17 +134,17 @@ class Grouping:
         for key, extensions in self._archive.aside.items():
             self._passed_over |= dict.fromkeys(extensions)
             text = f"{self._archive.place[0]}: '{key}': {shown(extensions)} passed over, no image or label"
-            self._warn(text, ShardWarning)
+            self._warn("members", text, LeftOut)
 
     def _warn_of(self, found: Sample, used: set[str]) -> None:
         """Say once that members of other kinds are passed over."""
         other = next((name for name in found.members if name not in KNOWN_EXTENSIONS | used), None)
         if other:
-            self._warn(f"{found.shard}: members with extension .{other} are passed over", ShardWarning)
+            self._warn("others", f"{found.shard}: members with extension .{other} are passed over", ShardWarning)
 
-    def _warn(self, text: str, kind: type[UserWarning]) -> None:
-        if self._warns and kind not in self._warned:
-            self._warned.add(kind)
+    def _warn(self, topic: str, text: str, kind: type[UserWarning]) -> None:
+        if self._warns and topic not in self._warned:
+            self._warned.add(topic)
             warnings.warn(text, kind, stacklevel=1)
 
 

@@ -27,7 +27,7 @@ class ShardWarning(UserWarning):
 
 
 class LeftOut(UserWarning):
-    """A member is not passed on."""
+    """Members are not even passed on: a second image, or what is part of no sample."""
 
 
 @dataclass(slots=True)

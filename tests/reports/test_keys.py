@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import shard_factory as make
-from foreign_shards import SORTED, N, apart, grey_and_colour, name_of, named, plain, shard, with_text
+from foreign_shards import SORTED, N, apart, grey_and_colour, masked, name_of, named, plain, shard, with_text
 from situations import run
 
 
@@ -60,6 +60,18 @@ def test_every_command_takes_keys(command, reads, place):
     if reads:
         found = info(reads)
         assert found["class_counts"] == [2, 2, 2] and found["classes"] == SORTED
+
+
+def test_what_relabel_does_not_pass_on_is_said(place):
+    shard(partial(masked, txt="words"), before=[("README.md", b"x")])
+    status, _, err = run("relabel", "--data", "set.tar", "--image-key", "jpg", "--keep", "2", "-o", "new.tar")
+    assert status == 0
+    assert sorted({line for line in err.splitlines() if "warning" in line}) == [
+        "advtool: warning: set.tar: 'README': member md passed over, no image or label",
+        "advtool: warning: set.tar: .png left out, since .jpg is the image",
+    ]
+    with tarfile.open("new.tar") as tar:
+        assert tar.getnames()[1:5] == ["0002.jpg", "0002.txt", "0002.cls", "0002.json"]
 
 
 def test_keys_are_for_those_sources_that_are_shards(place):
