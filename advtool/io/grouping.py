@@ -157,7 +157,7 @@ def _located(sample: Sample, rest: Iterable[Member], lacking: Lacking) -> Advtoo
         if key == sample.key:
             place = f"in {member.stream}" if member.stream != sample.shard else "after other samples"
             return _apart(sample, f".{extension} {place}")
-        if elsewhere is None and key.rpartition("/")[2] == name and key:
+        if elsewhere is None and key.rpartition("/")[2] == name and key and not is_hidden(member.name):
             elsewhere = member.name
     if elsewhere:
         return AdvtoolError(f"{lacking} ('{elsewhere}' has its name, but lies in another folder: move it beside it)")
