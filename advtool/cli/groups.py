@@ -97,15 +97,21 @@ class Foreign(Options):
     arch: str | None = option(
         "--arch",
         metavar="NAME",
-        help="Architecture of a PyTorch (.pt) checkpoint.",
-        unset="none; a safetensors checkpoint says its own",
+        help="Architecture of another library's checkpoint, which does not say it.",
+        unset="what the checkpoint or the config.json beside it says, else what its names and shapes decide",
     )
     normalize: str | None = option(
         "--normalize",
         metavar="none|imagenet|MEANS/STDS",
-        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation per"
+        help="Normaliser of another library's checkpoint that holds none: imagenet, or a mean and a deviation per"
         " channel.",
         unset="none",
+    )
+    weights: str | None = option(
+        "--weights",
+        metavar="plain|ema|NAME",
+        help="Which weights of another library's checkpoint that holds several, such as state_dict_ema.",
+        unset="the moving average, else the first",
     )
 
 
@@ -116,7 +122,10 @@ class Checkpoint(Foreign):
     panel: ClassVar[str] = "Model"
 
     ckpt: str | None = option(
-        "--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors"
+        "--ckpt",
+        metavar="FILE|DIR|-",
+        help="Checkpoint, or another library's folder of one.",
+        unset="stdin, if that carries safetensors",
     )
 
 

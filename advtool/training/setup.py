@@ -131,11 +131,10 @@ def check_init(model: Classifier, images: Images, arch: str | None, args: dict, 
     An imported model, which knows neither the size of the images nor the names of the classes, takes the data's.
     """
     head = images.head
-    if imported:
-        if head.shape != model.spec.shape:
-            refit(model, head.shape)
-        if head.num_classes == len(model.spec.classes):
-            model.spec = replace(model.spec, classes=head.classes)
+    if head.shape != model.spec.shape:
+        refit(model, head.shape, own=not imported)
+    if imported and head.num_classes == len(model.spec.classes):
+        model.spec = replace(model.spec, classes=head.classes)
     spec = model.spec
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
         raise UsageError(f"the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}", "init")

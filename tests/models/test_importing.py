@@ -301,8 +301,6 @@ def test_another_architecture(robustness_file):
     for arch in ("resnet50", "linear"):
         with pytest.raises(AdvtoolError, match=f"does not fit architecture {arch}"):
             advtool.load(robustness_file, arch=arch)
-    with pytest.raises(UsageError, match="^arch: needed"):
-        advtool.load(robustness_file)
     with pytest.raises(UsageError, match="unknown architecture"):
         advtool.load(robustness_file, arch="resnet-18")
 
