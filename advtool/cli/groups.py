@@ -61,14 +61,19 @@ class Sources(Amount):
             raise UsageError(f"{source.name} has no parts", "split", split)
         return source
 
-    def refuse_elsewhere(self, specs: tuple[str | None, ...]) -> None:
-        """Raise UsageError for options of named datasets where none of the sources is one."""
+    def refuse_elsewhere(self, specs: tuple[str | None, ...], used: frozenset[str] = frozenset()) -> None:
+        """Raise UsageError for options of named datasets where none of the sources is one.
+
+        Parameters
+        ----------
+        used : those that have another use in this run
+        """
         from advtool.data import named
 
         if any(spec in named.NAMES and not Path(spec).exists() for spec in specs if spec):
             return
         for name in ("data_root", "download"):
-            if name in self.given:
+            if name in self.given and name not in used:
                 raise UsageError(f"is for a named dataset: --data {', '.join(named.NAMES)}", name)
 
 

@@ -185,8 +185,8 @@ def _curves(source: Source, options: Train) -> Curves:
     on_stdin = sum(spec == "-" for spec in specs.values()) + (not source.repeatable) + (options.init == "-")
     if on_stdin > 1:
         raise UsageError("stdin can carry only one thing", "eval_data", "-")
-    if not options.pretrained:
-        options.refuse_elsewhere((options.data, *specs.values()))
+    fetched = frozenset({"download"}) if options.pretrained else frozenset()
+    options.refuse_elsewhere((options.data, *specs.values()), fetched)
     sets = {name: load(options.resolve(spec, default_split="test"), size=options.size) for name, spec in specs.items()}
     return Curves(sets, options.eval_every)
 

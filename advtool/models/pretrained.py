@@ -54,9 +54,8 @@ def _of_timm(name: str, download: bool) -> CheckpointFile:
         _check_cached(name, cfg)
     with _fetching(f"timm's {name}"), contextlib.nullcontext() if download else _offline():
         net = timm.create_model(name, pretrained=True)
-    arch = name.partition(".")[0]
     published: Any = net.pretrained_cfg
-    model = described.of_timm_cfg(arch, published)
+    model = replace(described.of_timm_cfg(name, published), arch=timm_nets.PREFIX + name)
     model = replace(model, classes=model.classes or _imagenet_names(published))
     return _converted(f"timm:{name}", net.state_dict(), model)
 
