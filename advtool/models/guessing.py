@@ -12,13 +12,17 @@ from advtool.models.fitting import Fit, fit_to
 from advtool.models.wide import is_wide_resnet
 
 SHAPES: tuple[Shape, ...] = ((3, 32, 32), (1, 28, 28), (3, 224, 224), (1, 8, 8))
-_RESNETS = (
-    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
-    *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"),
-    *("preactresnet18", "preactresnet18-v2", "preactresnet34", "preactresnet34-v2"),
-)
+_RESNETS = {  # by the units of their stages
+    (2, 2, 2, 2): ("resnet18", "preactresnet18", "preactresnet18-v2"),
+    (3, 4, 6, 3): (
+        *("resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2"),
+        *("preactresnet34", "preactresnet34-v2"),
+    ),
+    (3, 4, 23, 3): ("resnet101", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"),
+    (3, 8, 36, 3): ("resnet152",),
+}
+_UNIT = re.compile(r"(?:.*\.)?layer([1-4])\.([0-9]+)\.conv1\.weight")
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"layer1\.0\.conv1\.weight", _RESNETS),
     (r"layer_0\.0\.conv_2d_1\.weight", ("dm-preactresnet18", "dm-preactresnet34")),
     (r"features\.denseblock1\..*", ("densenet121", "densenet161", "densenet169", "densenet201")),
     (r"features\.0\.weight", tuple(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn"))),
@@ -58,7 +62,9 @@ def _plausible(tensors: dict[str, Tensor], arch: str) -> Iterator[Fit]:
 
 
 def _candidates(tensors: dict[str, Tensor]) -> list[str]:
-    found: list[str] = []
+    units = {(int(match[1]), int(match[2])) for name in tensors if (match := _UNIT.fullmatch(name))}
+    stages = tuple(sum(stage == number for stage, _ in units) for number in (1, 2, 3, 4))
+    found = [*_RESNETS.get(stages, ())]
     for pattern, archs in _FAMILIES:
         if any(re.fullmatch(rf"(.*\.)?{pattern}", name) for name in tensors):
             found += archs
