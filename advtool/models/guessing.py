@@ -71,7 +71,7 @@ def _candidates(tensors: dict[str, Tensor]) -> list[str]:
     for pattern, form in _WIDE:
         matches = {name: match for name in tensors if (match := re.fullmatch(rf"(?:.*\.)?{pattern}", name))}
         if matches:
-            units = max(int(match[1]) for match in matches.values()) + 1
-            arch = form.format(6 * units + 4, tensors[next(iter(matches))].shape[0] // 16)
+            number = max(int(match[1]) for match in matches.values()) + 1
+            arch = form.format(6 * number + 4, tensors[next(iter(matches))].shape[0] // 16)
             found += [arch] if is_wide_resnet(arch) or is_deepmind(arch) else []
     return found

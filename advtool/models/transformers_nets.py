@@ -104,7 +104,9 @@ def _refusing(name: str) -> Iterator[None]:
     """What the library raises over a configuration that it did not write, as an error in one line."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, ImportError) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # its checks raise kinds of their own
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise _refusal(name, f"cannot be built from its configuration ({reason})") from None
 
