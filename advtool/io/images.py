@@ -9,6 +9,7 @@ import numpy as np
 
 from advtool.errors import AdvtoolError
 from advtool.io.shape import Shape
+from advtool.io.streams import OTHER, SNIFF_BYTES, identify
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -86,7 +87,7 @@ def _open(data: bytes, extension: str) -> "Image":
     except Image.DecompressionBombError:
         raise AdvtoolError(f"image of more than {MAX_PIXELS} pixels") from None
     except (OSError, ValueError, SyntaxError):
-        raise AdvtoolError(f"corrupt {extension} image") from None
+        raise _corrupt(data, extension) from None
     if image.width * image.height > MAX_PIXELS:
         raise AdvtoolError(f"image of {image.width}×{image.height} pixels, more than {MAX_PIXELS}")
     if image.mode.startswith(("I", "F")) or (extension == "png" and data[_PNG_DEPTH] > 8):
@@ -96,14 +97,21 @@ def _open(data: bytes, extension: str) -> "Image":
 
 def _decode_file(data: bytes, extension: str) -> np.ndarray:
     if extension == "png" and _PNG_END not in data:  # Pillow takes a PNG without its end for a whole one
-        raise AdvtoolError("corrupt png image")
+        raise _corrupt(data, extension)
     with _open(data, extension) as image:
         try:
             target = "L" if image.mode in _GREY_MODES else "RGB"
             pixels = np.array(image if image.mode == target else image.convert(target))
         except (OSError, ValueError, SyntaxError, EOFError, IndexError):
-            raise AdvtoolError(f"corrupt {extension} image") from None
+            raise _corrupt(data, extension) from None
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _corrupt(data: bytes, extension: str) -> AdvtoolError:
+    """For bytes that are no image, saying what they are if that is text."""
+    kind, looks_like = identify(data[:SNIFF_BYTES])
+    told = kind == OTHER and not looks_like.startswith("unknown") and b"\0" not in data[:SNIFF_BYTES]
+    return AdvtoolError(f"corrupt {extension} image" + (f": looks like {looks_like}" if told else ""))
 
 
 def _decode_array(data: bytes) -> np.ndarray:

@@ -57,7 +57,7 @@ def fit_to(tensors: dict[str, Tensor], arch: str, args: dict[str, Any], shape: S
     prefix = max(found, key=lambda each: len(found[each]))
     sources = found[prefix]
     copies = [each for each in found if len(found[each]) == len(sources)]
-    spec = _spec(arch, args, shape, max(len(tensors[sources[last]]), 1))
+    spec = _spec(arch, args, shape, max(*tensors[sources[last]].shape[:1], 1, 1))
     weights = {name: tensors[source] for name, source in sources.items()}
     problems = _complete(weights, layout(spec) or {}, prefix, sources)
     used = {source for each in copies for source in found[each].values()}

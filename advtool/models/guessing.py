@@ -12,7 +12,7 @@ from advtool.models.fitting import Fit, fit_to
 from advtool.models.wide import is_wide_resnet
 
 SHAPES: tuple[Shape, ...] = ((3, 32, 32), (1, 28, 28), (3, 224, 224), (1, 8, 8))
-_RESNETS = {  # by the units of their stages
+_RESNETS: dict[tuple[int, ...], tuple[str, ...]] = {  # by the units of their stages
     (2, 2, 2, 2): ("resnet18", "preactresnet18", "preactresnet18-v2"),
     (3, 4, 6, 3): (
         *("resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2"),
@@ -72,6 +72,6 @@ def _candidates(tensors: dict[str, Tensor]) -> list[str]:
         matches = {name: match for name in tensors if (match := re.fullmatch(rf"(?:.*\.)?{pattern}", name))}
         if matches:
             number = max(int(match[1]) for match in matches.values()) + 1
-            arch = form.format(6 * number + 4, tensors[next(iter(matches))].shape[0] // 16)
+            arch = form.format(6 * number + 4, sum(tensors[next(iter(matches))].shape[:1]) // 16)
             found += [arch] if is_wide_resnet(arch) or is_deepmind(arch) else []
     return found

@@ -83,8 +83,12 @@ def test_folders_of_timm(timm, tmp_path, name, options, shape, safe):
     again, meta = through_a_checkpoint(folder, tmp_path)
     assert_same_logits(again, theirs)
     assert again.spec.classes == mine.spec.classes and meta["imported"]["config"] == "timm"
-    interpolation = "bicubic" if name == "test_vit" else "bilinear"
-    assert meta["preprocessing"] == {"size": shape[1], "crop_pct": 0.95, "interpolation": interpolation}
+    published = theirs.pretrained_cfg
+    assert meta["preprocessing"] == {
+        "size": shape[1],
+        "crop_pct": published["crop_pct"],
+        "interpolation": published["interpolation"],
+    }
 
 
 def transformers_models(library) -> dict:
