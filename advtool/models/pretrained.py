@@ -137,6 +137,4 @@ def _torch_cache(url: str) -> Path:
 
 
 def _not_cached(arch: str, place: str) -> UsageError:
-    return UsageError(
-        f"the weights of {arch} are not on disk (looked for {place}); download fetches them", "pretrained"
-    )
+    return UsageError(f"needed, since the weights of {arch} are not on disk (looked for {place})", "download")

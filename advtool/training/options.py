@@ -124,7 +124,7 @@ class Network(Options):
     arch: str | None = option(
         "--arch",
         metavar="NAME",
-        help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any in torchvision,"
+        help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, preactresnet18, dm-wrn-28-10, any in torchvision,"
         " or timm:NAME.",
         unset="by image size, cnn-small to resnet50",
     )

@@ -66,13 +66,15 @@ def test_weights_of_timm_out_of_the_cache(hub, name):
 
 def test_without_a_cache_it_is_said_where_it_was_looked_for(hub, torch_cache, monkeypatch):
     pytest.importorskip("timm")
-    with pytest.raises(UsageError, match=r"not on disk \(looked for timm/test_resnet.r160_in1k in .*hub\); download"):
+    with pytest.raises(
+        UsageError, match=r"^download: needed, .* not on disk \(looked for timm/test_resnet.r160_in1k in .*hub\)$"
+    ):
         pretrained.read("timm:test_resnet", download=False)
     monkeypatch.setattr("timm.create_model", refuse)
     with pytest.raises(AdvtoolError, match="cannot get the weights of timm's test_resnet") as caught:
         pretrained.read("timm:test_resnet", download=True)
     assert "\n" not in str(caught.value)
-    with pytest.raises(UsageError, match=r"not on disk \(looked for .*resnet18-f37072fd.pth\); download"):
+    with pytest.raises(UsageError, match=r"^download: needed, .* not on disk \(looked for .*resnet18-f37072fd.pth\)$"):
         pretrained.read("resnet18", download=False)
     with pytest.raises(UsageError, match="nobody publishes weights of wrn-28-10"):
         pretrained.read("wrn-28-10", download=False)

@@ -341,7 +341,7 @@ ROWS = [
     Situation(
         "published weights that are not on disk",
         lambda: nowhere("--arch", "timm:test_resnet"),
-        refused="the weights of timm:test_resnet are not on disk .looked for timm/test_resnet.r160_in1k in .*--download",
+        refused="--download: needed, .*timm:test_resnet are not on disk .looked for timm/test_resnet.r160_in1k in ",
     ),
     Situation("published weights of no network", lambda: nowhere(), refused="--pretrained: needs --arch"),
 ]
