@@ -1,5 +1,6 @@
 """Which checkpoint a command means, and whether data fits it."""
 
+from advtool.cli import console
 from advtool.cli.groups import Foreign
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import streams
@@ -66,7 +67,12 @@ def check_size(model: Classifier, shape: Shape, name: str, file: CheckpointFile)
     name : of the data, for the message
     """
     if shape != model.spec.shape:
-        refit(model, shape, own="imported" not in file.meta)
+        made_for, own = model.spec.shape, "imported" not in file.meta
+        refit(model, shape, own)
+        if own and shape == model.spec.shape:
+            console.say(
+                f"{file.path} was made for {shape_text(made_for)} images and sees {shape_text(shape)} as they are"
+            )
     if shape != model.spec.shape:
         takes = f"the model takes {shape_text(model.spec.shape)} {_trained_on(file)}"
         channels, height, width = model.spec.shape

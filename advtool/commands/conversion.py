@@ -5,13 +5,17 @@ from typing import Any
 
 from advtool.cli import console, output
 from advtool.io.checkpoints import CheckpointFile
+from advtool.io.foreign import WEIGHTS
 from advtool.models import checkpoint
 
 
 def stem(file: CheckpointFile) -> str:
-    """What to call the converted checkpoint: as the file and its architecture are called."""
+    """What to call the converted checkpoint: as the file, or its folder, and its architecture are called."""
     arch = str(file.meta["arch"]).replace(":", "-")
-    name = Path(file.path).name.removesuffix(".index.json").rsplit(".", 1)[0].replace(":", "-")
+    path = Path(file.path)
+    name = path.name.removesuffix(".index.json")
+    name = path.resolve().parent.name if name in WEIGHTS else Path(name).stem
+    name = name.replace(":", "-")
     return name if name in ("", arch) else f"{name}-{arch}"
 
 

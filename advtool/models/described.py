@@ -14,6 +14,7 @@ from advtool.models.normalisers import Normaliser
 _INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 _SQUASHED_FROM = 384  # processors with a crop_pct scale to this size and above without a crop
 _CROP_PCT = 0.875
+_CROPPED = ("convnext", "convnextv2", "regnet", "resnet")  # model types whose processor is that of ConvNeXT
 _UNNAMED = re.compile(r"LABEL_[0-9]+")
 
 
@@ -107,7 +108,7 @@ def _timm_classes(config: dict[str, Any], cfg: dict[str, Any]) -> tuple[str, ...
 
 
 def _of_transformers(name: str, config: dict[str, Any], processor: dict[str, Any]) -> Described:
-    preprocessing = _preprocessing(processor)
+    preprocessing = _preprocessing(processor, str(config.get("model_type")))
     sizes = [(preprocessing or {}).get("size"), config.get("image_size")]
     channels = int(config.get("num_channels", 3))
     shapes: tuple[Shape, ...] = tuple(dict.fromkeys((channels, *_sides(size)) for size in sizes if size))
@@ -121,16 +122,17 @@ def _of_transformers(name: str, config: dict[str, Any], processor: dict[str, Any
     return Described("transformers", arch, args, classes, number, shapes, _normaliser(mean, std), preprocessing)
 
 
-def _preprocessing(processor: dict[str, Any]) -> dict[str, Any] | None:
+def _preprocessing(processor: dict[str, Any], model_type: str) -> dict[str, Any] | None:
     """Of a processor of transformers; None where it does not make squares."""
     size, crop = _side(processor.get("size")), _side(processor.get("crop_size"))
     if size is None:
         return None
     resample = processor.get("resample", 2)
     found: dict[str, Any] = {"size": size, "crop_pct": 1.0, "interpolation": _INTERPOLATIONS.get(resample, "bilinear")}
-    kind = str(processor.get("image_processor_type") or processor.get("feature_extractor_type"))
+    kind = processor.get("image_processor_type") or processor.get("feature_extractor_type")
+    cropping = str(kind).startswith("ConvNext") if kind else model_type in _CROPPED and crop is None
     squash = isinstance(processor["size"], dict) and "height" in processor["size"]
-    if kind.startswith("ConvNext") or "crop_pct" in processor:
+    if cropping or "crop_pct" in processor:
         squash = size >= _SQUASHED_FROM
         if not squash:
             found["crop_pct"] = float(processor.get("crop_pct") or _CROP_PCT)

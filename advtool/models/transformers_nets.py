@@ -83,6 +83,8 @@ def _prepared(name: str, classes: int, shape: Shape, config: dict[str, Any] | No
     except ImportError:
         raise _refusal(name, "transformers is not installed (pip install 'advtool[transformers]')") from None
     model_type = next((kind for kind, names in KNOWN.items() if name == names or name in _several(names)), None)
+    if model_type is None and name.endswith("Model"):
+        raise _refusal(name, "has no last layer: features only")
     if model_type is None:
         raise _refusal(name, "transformers has no such image classifier")
     if config is None:

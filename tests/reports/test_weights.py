@@ -327,6 +327,7 @@ ROWS = [
         "larger images for a convolutional network of ours",
         lambda: trained("wrn-10-1", 40),
         report={"data.n": 4, "checkpoint.arch": "wrn-10-1"},
+        says="was made for 3×32×32 images and sees 3×40×40 as they are",
     ),
     Situation(
         "larger images for an affine network of ours",
