@@ -77,7 +77,8 @@ def _refusal(data: bytes, name: str) -> str:
     script = (
         f"import torch{', dill' if with_dill else ''}; c = torch.load({name!r}, map_location='cpu', weights_only=False"
         f"{', pickle_module=dill' if with_dill else ''}); c = c.state_dict() if hasattr(c, 'state_dict') else c;"
-        f" torch.save(c.get('model', c.get('state_dict', c)), {str(new)!r})"
+        f" torch.save({{k: v if isinstance(v, dict) else v.state_dict() for k, v in c.items() if (k in {_STATE_KEYS} or"
+        f" 'ema' in str(k)) and (isinstance(v, dict) or hasattr(v, 'state_dict'))}} or c, {str(new)!r})"
     )
     return (
         f"{name}: refused, since its pickle holds objects ({shown}) and loading those can run any code."

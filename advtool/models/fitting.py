@@ -128,6 +128,8 @@ def _aliases(name: str) -> list[str]:
     theirs = name
     for old, ours in _ALIASES:
         theirs = old + theirs[len(ours) :] if theirs.startswith(ours) else theirs.replace(ours, old)
+    if name.startswith("linear."):
+        theirs = "fc." + name.removeprefix("linear.")
     return [name] if theirs == name else [name, theirs]
 
 
