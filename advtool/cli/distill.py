@@ -52,7 +52,7 @@ class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precisio
     ckpt: str | None = option(
         "--robust",
         "--ckpt",
-        metavar="FILE|-",
+        metavar="FILE|DIR|-",
         help="Checkpoint whose features to keep.",
         unset="stdin, if that carries safetensors",
     )

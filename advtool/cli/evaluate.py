@@ -19,7 +19,7 @@ class Checkpoints(Foreign):
 
     ckpt: tuple[str, ...] = option(
         "--ckpt",
-        metavar="FILE|-",
+        metavar="FILE|DIR|-",
         default=(),
         help="Checkpoint; repeat it to compare.",
         unset="stdin, if that carries one",
@@ -78,7 +78,7 @@ class Measured(Options):
     lam: float = option("--lam", metavar="L", default=1.0, help="Weight of adversarial risk in joint risk.")
     base: str | None = option(
         "--base",
-        metavar="FILE",
+        metavar="FILE|DIR",
         help="Base classifier of the risks: a perturbation counts only where it keeps its answer.",
         unset="the label",
     )

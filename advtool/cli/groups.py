@@ -85,14 +85,19 @@ class Sources(Amount):
             if getattr(self, name) and not any(map(takes_keys, found)):
                 raise UsageError(f"is for shards, and {found[0].name} is none", name)
 
-    def refuse_elsewhere(self, specs: tuple[str | None, ...]) -> None:
-        """Raise UsageError for options of named datasets where none of the sources is one."""
+    def refuse_elsewhere(self, specs: tuple[str | None, ...], used: frozenset[str] = frozenset()) -> None:
+        """Raise UsageError for options of named datasets where none of the sources is one.
+
+        Parameters
+        ----------
+        used : those that have another use in this run
+        """
         from advtool.data import named
 
         if any(spec in named.NAMES and not Path(spec).exists() for spec in specs if spec):
             return
         for name in ("data_root", "download"):
-            if name in self.given:
+            if name in self.given and name not in used:
                 raise UsageError(f"is for a named dataset: --data {', '.join(named.NAMES)}", name)
 
 
@@ -123,15 +128,21 @@ class Foreign(Options):
     arch: str | None = option(
         "--arch",
         metavar="NAME",
-        help="Architecture of a PyTorch (.pt) checkpoint.",
-        unset="none; a safetensors checkpoint says its own",
+        help="Architecture of another library's checkpoint, which does not say it.",
+        unset="what the checkpoint or the config.json beside it says, else what its names and shapes decide",
     )
     normalize: str | None = option(
         "--normalize",
         metavar="none|imagenet|MEANS/STDS",
-        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation per"
+        help="Normaliser of another library's checkpoint that holds none: imagenet, or a mean and a deviation per"
         " channel.",
         unset="none",
+    )
+    weights: str | None = option(
+        "--weights",
+        metavar="plain|ema|NAME",
+        help="Which weights of another library's checkpoint that holds several, such as state_dict_ema.",
+        unset="the moving average, else the first",
     )
 
 
@@ -142,7 +153,10 @@ class Checkpoint(Foreign):
     panel: ClassVar[str] = "Model"
 
     ckpt: str | None = option(
-        "--ckpt", metavar="FILE|-", help="Checkpoint.", unset="stdin, if that carries safetensors"
+        "--ckpt",
+        metavar="FILE|DIR|-",
+        help="Checkpoint, or another library's folder of one.",
+        unset="stdin, if that carries safetensors",
     )
 
 

@@ -29,7 +29,9 @@ class Rule(Options):
     keep: str | None = option(
         "--keep", metavar="CLASS,…", help="Keep these classes, by name or label, renumbered.", unset="off"
     )
-    predict: str | None = option("--predict", metavar="FILE", help="Labels as this checkpoint predicts.", unset="off")
+    predict: str | None = option(
+        "--predict", metavar="FILE|DIR", help="Labels as this checkpoint predicts.", unset="off"
+    )
     classes: int | None = option(
         "--classes", metavar="C", minimum=1, help="Number of classes.", unset="as the source says"
     )

@@ -14,14 +14,31 @@ class Start(Options):
 
     panel: ClassVar[str] = "Network"
 
-    init: str | None = option("--init", metavar="FILE|-", help="Start from this checkpoint.", unset="random weights")
+    init: str | None = option(
+        "--init",
+        metavar="FILE|DIR|-",
+        help="Start from this checkpoint, or another library's folder of one.",
+        unset="random weights",
+    )
+    pretrained: bool = option(
+        "--pretrained",
+        default=False,
+        help="Start from the weights that timm or torchvision publish for --arch; fetched only with --download.",
+    )
     normalize: str | None = option(
         "--normalize",
         metavar="none|imagenet|MEANS/STDS",
         needs="init",
-        help="Normaliser of a PyTorch (.pt) checkpoint that holds none: imagenet, or a mean and a deviation per"
+        help="Normaliser of another library's checkpoint that holds none: imagenet, or a mean and a deviation per"
         " channel.",
         unset="none",
+    )
+    weights: str | None = option(
+        "--weights",
+        metavar="plain|ema|NAME",
+        needs="init",
+        help="Which weights of another library's checkpoint that holds several, such as state_dict_ema.",
+        unset="the moving average, else the first",
     )
 
 

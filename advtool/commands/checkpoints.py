@@ -11,8 +11,8 @@ from advtool.io.head import Head
 from advtool.io.shape import Shape, shape_text
 from advtool.models import importing
 from advtool.models.classifier import Classifier
+from advtool.models.heads import fitted
 from advtool.models.importing import Wanted, refit
-from advtool.models.reordering import fitted
 from advtool.preprocessing import Preprocessing
 
 
@@ -29,24 +29,34 @@ def open_checkpoint(ckpt: str | None, data: str | None, options: Foreign) -> tup
     if on_stdin:
         if data == "-":
             raise UsageError("stdin can carry only one of this and --data -", "ckpt", "-")
-        return _read(streams.stdin(), options), data or "digits"
+        return _checked(importing.read(streams.stdin(), _wanted(options)), options), data or "digits"
     if ckpt is None:
         if streams.stdin_is_data() and data != "-":
             streams.stdin().expect(streams.SAFETENSORS, "a checkpoint, since there is no --ckpt")
         command = f"advtool {options.command}"
         raise UsageError(f"no checkpoint: pass --ckpt FILE, or pipe one in: advtool train … | {command}")
-    return _read(streams.open_path(ckpt), options), data
+    return _checked(importing.read_path(ckpt, _wanted(options)), options), data
 
 
-def _read(stream: streams.Stream, options: Foreign) -> CheckpointFile:
-    """A checkpoint; of our own files nothing is left to say, so what was said has to be so."""
-    file = importing.read(stream, Wanted(options.arch, normalize=options.normalize))
-    if "imported" not in file.meta:
-        if options.normalize is not None:
-            raise UsageError(f"is for PyTorch files; {file.path} has its own normaliser", "normalize")
+def _wanted(options: Foreign) -> Wanted:
+    return Wanted(options.arch, normalize=options.normalize, weights=options.weights)
+
+
+def _checked(file: CheckpointFile, options: Foreign) -> CheckpointFile:
+    """The file; of our own nothing is left to say, so what was said has to be so."""
+    if file.own:
+        refuse_foreign(file, options.normalize, options.weights)
         if options.arch not in (None, file.meta.get("arch")):
             raise UsageError(f"{file.path} is a {file.meta.get('arch')}", "arch", options.arch)
     return file
+
+
+def refuse_foreign(file: CheckpointFile, normalize: str | None, weights: str | None) -> None:
+    """Refuse for a file of ours what is for those of other libraries."""
+    if normalize is not None:
+        raise UsageError(f"is for files of other libraries; {file.path} has its own normaliser", "normalize")
+    if weights is not None:
+        raise UsageError(f"is for files of other libraries; {file.path} holds one network", "weights")
 
 
 def check_size(
@@ -54,8 +64,8 @@ def check_size(
 ) -> None:
     """Refuse images of another size than the checkpoint was made for.
 
-    A PyTorch file does not say for what size its network was made: the model is made one for the size of the data
-    where its weights fit that.
+    A file of another library does not say for what size its network was made: the model is made one for the size of
+    the data where its weights fit that.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from advtool import device as devices
 from advtool import distributed
 from advtool.cli import console, output
 from advtool.cli.train import Train
-from advtool.commands import trials
+from advtool.commands import conversion, trials
 from advtool.commands.checkpoint_output import check_plot, check_processes, checkpoint_destination, stem
-from advtool.commands.conversion import convert
+from advtool.commands.checkpoints import refuse_foreign
 from advtool.commands.reporter import Reporter
 from advtool.commands.train_report import announce, report
 from advtool.data.arrays import Images, load
@@ -20,7 +20,7 @@ from advtool.errors import UsageError
 from advtool.evaluation import plots
 from advtool.io import checkpoints, streams
 from advtool.io.checkpoints import CheckpointFile
-from advtool.models import importing
+from advtool.models import importing, pretrained
 from advtool.options import declarations
 from advtool.training import config as configuration
 from advtool.training.curves import Curves, named
@@ -29,7 +29,7 @@ from advtool.training.setup import resizing
 from advtool.training.state import StateFile
 from advtool.training.watched import check, fitted
 
-CONVERSION = ("init", "normalize", "arch", "width", "hidden", "epochs")
+CONVERSION = ("init", "pretrained", "download", "normalize", "weights", "arch", "width", "hidden", "epochs")
 """Options that are used where weights are converted without any training."""
 
 DECIDED = (
@@ -50,8 +50,8 @@ def run(options: Train) -> None:
     init = _init(options)
     if init and "imported" in init.meta and options.epochs == 0 and options.data is None:
         _refuse_in_conversion(options)
-        place = checkpoint_destination(f"{Path(init.path).stem}-{options.arch}", options)
-        return convert(init, place, options.dry_run, options.json)
+        place = checkpoint_destination(conversion.stem(init), options)
+        return conversion.convert(init, place, options.dry_run, options.json)
     source = _source(options, options.split)
     seeds = range(options.seed, options.seed + (options.trials or 1))
     only = None if options.trials else checkpoint_destination(stem(source, options), options)
@@ -188,7 +188,8 @@ def _curves(source: Source, options: Train) -> Curves:
     on_stdin = sum(spec == "-" for spec in specs.values()) + (not source.repeatable) + (options.init == "-")
     if on_stdin > 1:
         raise UsageError("stdin can carry only one thing", "eval_data", "-")
-    options.refuse_elsewhere((options.data, *specs.values()))
+    fetched = frozenset({"download"}) if options.pretrained else frozenset()
+    options.refuse_elsewhere((options.data, *specs.values()), fetched)
     sources = {name: options.resolve(spec, default_split="test") for name, spec in specs.items()}
     options.refuse_keys(source, *sources.values())
     sets = {name: load(source, preprocessing=resizing(options.size)) for name, source in sources.items()}
@@ -196,12 +197,21 @@ def _curves(source: Source, options: Train) -> Curves:
 
 
 def _init(options: Train) -> CheckpointFile | None:
+    if options.pretrained:
+        if options.init is not None:
+            raise UsageError("is for weights that are published; --init names others", "pretrained")
+        if options.arch is None:
+            raise UsageError("needs --arch, such as resnet18 or timm:resnet18", "pretrained")
+        if args := options.arch_args():
+            raise UsageError("published weights are of the network as it is", next(iter(args)))
+        return pretrained.read(options.arch, options.download)
     if options.init is None:
         return None
-    wanted = importing.Wanted(options.arch, options.arch_args(), options.normalize)
-    file = importing.read(streams.stdin() if options.init == "-" else streams.open_path(options.init), wanted)
-    if options.normalize is not None and "imported" not in file.meta:
-        raise UsageError(f"is for PyTorch files; {file.path} has its own normaliser", "normalize")
+    wanted = importing.Wanted(options.arch, options.arch_args(), options.normalize, options.weights)
+    on_stdin = options.init == "-"
+    file = importing.read(streams.stdin(), wanted) if on_stdin else importing.read_path(options.init, wanted)
+    if file.own:
+        refuse_foreign(file, options.normalize, options.weights)
     return file
 
 

@@ -127,6 +127,6 @@ RULES: Mapping[str, Way] = {
     "random": Way(frozenset({"exclude_true", "seed"}), "advtool.datasets.rules:random"),
     "map": Way(maker="advtool.datasets.groupings:load"),
     "keep": Way(maker="advtool.datasets.groupings:keep"),
-    "predict": Way(frozenset({"arch", "normalize", "batch_size", "device"})),
+    "predict": Way(frozenset({"arch", "normalize", "weights", "batch_size", "device"})),
 }
 """The ways to new labels, by the names of their options."""

@@ -26,7 +26,7 @@ from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
 from advtool.io.head import Head
 from advtool.models.classifier import Classifier
-from advtool.models.reordering import fitted
+from advtool.models.heads import fitted
 
 SCHEMA = 1
 BATCH_SIZE = 512

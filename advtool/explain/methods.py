@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from advtool.errors import UsageError, unknown
 
-_MODEL = frozenset({"ckpt", "arch", "normalize", "size", "crop_pct", "interpolation", "crop_mode"})
+_MODEL = frozenset({"ckpt", "arch", "normalize", "weights", "size", "crop_pct", "interpolation", "crop_mode"})
 _COMPUTE = frozenset({"batch_size", "device"})
 _LAYOUT = frozenset({"columns", "names", "limit", "random"})
 _ATTRIBUTION = _MODEL | _COMPUTE | _LAYOUT | {"of", "shards"}

@@ -14,7 +14,7 @@ from advtool.explain.interpolate import POINTS
 from advtool.explain.results import Progress, Result, Row
 from advtool.explain.settings import COLUMNS, Explanation
 from advtool.models.classifier import Classifier
-from advtool.models.reordering import fitted
+from advtool.models.heads import fitted
 
 _PIXELS_AT_A_TIME, _MOST_AT_A_TIME = 2**22, 512
 

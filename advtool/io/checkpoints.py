@@ -30,12 +30,14 @@ class CheckpointFile:
     sha256 : of the whole file, hexadecimal
     tensors : name → torch.Tensor
     meta : what the ``advtool`` metadata key says
+    own : whether the file is advtool's; else it is another library's, and the metadata were made for it
     """
 
     path: str
     sha256: str
     tensors: dict[str, "Tensor"]
     meta: dict[str, Any]
+    own: bool = True
 
 
 def read(stream: Stream) -> CheckpointFile:
@@ -46,20 +48,40 @@ def read(stream: Stream) -> CheckpointFile:
     AdvtoolError
         if it is not safetensors, is cut short, or lacks advtool's metadata
     """
+    with stream:
+        data = stream.expect(SAFETENSORS, "a safetensors checkpoint").read_all(MAX_BYTES)
+    tensors, meta = parse(data, stream.name)
+    if meta is None:
+        raise AdvtoolError(
+            f"{stream.name}: a safetensors file, but not an advtool checkpoint (it lacks the '{METADATA_KEY}' metadata)"
+        )
+    return CheckpointFile(stream.name, hashlib.sha256(data).hexdigest(), tensors, meta)
+
+
+def parse(data: bytes, name: str) -> tuple[dict[str, "Tensor"], dict[str, Any] | None]:
+    """(tensors, advtool's metadata) of a safetensors file; None where it has none, as those of other libraries.
+
+    Parameters
+    ----------
+    name : of the file, for messages
+
+    Raises
+    ------
+    AdvtoolError
+        if the file is damaged, or its metadata are of another schema
+    """
     import safetensors
     import safetensors.torch
 
-    with stream:
-        data = stream.expect(SAFETENSORS, "a safetensors checkpoint").read_all(MAX_BYTES)
-    header = _header(data, stream.name)
+    header = _header(data, name)
     stated = 8 + int.from_bytes(data[:8], "little") + max((end for _, end in _extents(header)), default=0)
     if len(data) < stated:
-        raise AdvtoolError(f"{stream.name}: safetensors file cut short: {len(data)} of {stated} bytes")
+        raise AdvtoolError(f"{name}: safetensors file cut short: {len(data)} of {stated} bytes")
     try:
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise AdvtoolError(f"{stream.name}: corrupt safetensors file ({error})") from None
-    return CheckpointFile(stream.name, hashlib.sha256(data).hexdigest(), tensors, _metadata(header, stream.name))
+        raise AdvtoolError(f"{name}: corrupt safetensors file ({error})") from None
+    return tensors, _metadata(header, name)
 
 
 def to_bytes(tensors: Mapping[str, "Tensor"], meta: Mapping[str, Any]) -> bytes:
@@ -93,14 +115,17 @@ def _extents(header: dict) -> list[tuple[int, int]]:
     ]
 
 
-def _metadata(header: dict, name: str) -> dict:
+def _metadata(header: dict, name: str) -> dict | None:
+    stated = header.get("__metadata__")
+    if not isinstance(stated, dict) or METADATA_KEY not in stated:
+        return None
     try:
-        meta = json.loads(header["__metadata__"][METADATA_KEY])
+        meta = json.loads(stated[METADATA_KEY])
         if not isinstance(meta, dict):
             raise ValueError
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         raise AdvtoolError(
-            f"{name}: a safetensors file, but not an advtool checkpoint (it lacks the '{METADATA_KEY}' metadata)"
+            f"{name}: a safetensors file, but not an advtool checkpoint (its '{METADATA_KEY}' metadata is not JSON)"
         ) from None
     if meta.get("schema") != SCHEMA:
         raise AdvtoolError(f"{name}: checkpoint of schema {meta.get('schema')}, this advtool reads schema {SCHEMA}")

@@ -155,6 +155,8 @@ def identify(start: bytes) -> tuple[str, str]:
     text = start.lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return OTHER, "an HTML or XML page"
+    if text.startswith(b"version https://git-lfs"):
+        return OTHER, "a Git LFS pointer ('git lfs pull' fetches the file)"
     if text.startswith((b"{", b"[")):
         return OTHER, "JSON text"
     if all(byte >= 32 or byte in b"\t\n\r\f" for byte in start):

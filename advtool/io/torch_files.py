@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import pickletools
+import re
 import shlex
 import zipfile
 from pathlib import Path
@@ -16,15 +17,25 @@ from advtool.io.streams import TORCH, Stream
 if TYPE_CHECKING:
     from torch import Tensor
 
+States = dict[str, dict[str, "Tensor"]]
+"""Weights by where in a file they lie, such as ``state_dict_ema``; the empty text for the top."""
+
 _STATE_KEYS = ("model", "state_dict", "model_state_dict", "net", "network", "weights", "params", "last", "best")
+_WRAPPERS = ("module", "shadow")  # what classes of moving averages call the network in them
+_AVERAGE = re.compile(r"(^|[^a-z])(ema|swa)([^a-z]|$)|EMA")
 
 
-def read_tensors(stream: Stream) -> tuple[dict[str, "Tensor"], str]:
-    """Read the state dict in a file of ``torch.save``, wherever in it that lies, and close the stream.
+def is_average(name: str) -> bool:
+    """Whether weights of this name, as in ``state_dict_ema`` or ``model_ema.module``, are a moving average."""
+    return _AVERAGE.search(name) is not None
+
+
+def read_states(stream: Stream) -> tuple[States, str]:
+    """Read the state dicts in a file of ``torch.save``, wherever in it they lie, and close the stream.
 
     Returns
     -------
-    name → dense tensor, and the SHA-256 of the whole file
+    weights by place, moving averages first; and the SHA-256 of the whole file
 
     Raises
     ------
@@ -33,13 +44,14 @@ def read_tensors(stream: Stream) -> tuple[dict[str, "Tensor"], str]:
     """
     with stream:
         data = stream.expect(TORCH, "a PyTorch file").read_all(MAX_BYTES)
-    state = _find_state(_load(data, stream.name))
-    if state is None:
+    states = _find_states(_load(data, stream.name))
+    if not states:
         raise AdvtoolError(f"{stream.name}: a PyTorch file without a state dict (tensors by name)")
-    for name, tensor in state.items():
-        if tensor.is_quantized or str(tensor.layout) != "torch.strided":
-            raise AdvtoolError(f"{stream.name}: '{name}' is quantised or sparse; save the weights as dense tensors")
-    return state, hashlib.sha256(data).hexdigest()
+    for state in states.values():
+        for name, tensor in state.items():
+            if tensor.is_quantized or str(tensor.layout) != "torch.strided":
+                raise AdvtoolError(f"{stream.name}: '{name}' is quantised or sparse; save the weights as dense tensors")
+    return dict(sorted(states.items(), key=lambda item: not is_average(item[0]))), hashlib.sha256(data).hexdigest()
 
 
 def _load(data: bytes, name: str) -> Any:
@@ -65,7 +77,8 @@ def _refusal(data: bytes, name: str) -> str:
     script = (
         f"import torch{', dill' if with_dill else ''}; c = torch.load({name!r}, map_location='cpu', weights_only=False"
         f"{', pickle_module=dill' if with_dill else ''}); c = c.state_dict() if hasattr(c, 'state_dict') else c;"
-        f" torch.save(c.get('model', c.get('state_dict', c)), {str(new)!r})"
+        f" torch.save({{k: v if isinstance(v, dict) else v.state_dict() for k, v in c.items() if (k in {_STATE_KEYS} or"
+        f" 'ema' in str(k)) and (isinstance(v, dict) or hasattr(v, 'state_dict'))}} or c, {str(new)!r})"
     )
     return (
         f"{name}: refused, since its pickle holds objects ({shown}) and loading those can run any code."
@@ -85,14 +98,25 @@ def _objects(data: bytes) -> list[str]:
     return sorted(each for each in named if not each.startswith(("torch.", "collections.OrderedDict")))
 
 
-def _find_state(content: object) -> dict[str, "Tensor"] | None:
-    """The tensors of a state dict, at the top or under one of the usual keys."""
+def _find_states(content: object) -> States:
+    """The state dicts under the usual keys and under those of moving averages; else the tensors at the top."""
     import torch
 
     if not isinstance(content, dict):
-        return None
-    for key in _STATE_KEYS:
-        if (found := _find_state(content.get(key))) is not None:
-            return found
+        return {}
+    named = {key: value for key, value in content.items() if isinstance(key, str)}
+    averages = [key for key in named if is_average(key)]
+    nested: States = {}
+    for key in (*averages, *_STATE_KEYS, *_WRAPPERS):
+        for place, state in _find_states(named.get(key)).items():
+            nested[f"{key}.{place}" if place else key] = state
+    if nested:
+        return nested
     tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
-    return tensors if tensors and all(isinstance(name, str) for name in tensors) else None
+    if tensors:
+        return {"": tensors} if all(isinstance(name, str) for name in tensors) else {}
+    others = {key: found for key, value in named.items() if (found := _find_states(value))}
+    if len(others) != 1:
+        return {}
+    ((key, states),) = others.items()
+    return {f"{key}.{place}" if place else key: state for place, state in states.items()}

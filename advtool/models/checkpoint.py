@@ -8,10 +8,11 @@ import torch
 
 import advtool
 from advtool.errors import AdvtoolError
-from advtool.io import checkpoints, streams
+from advtool.io import checkpoints
 from advtool.io.checkpoints import CheckpointFile
-from advtool.models import importing
+from advtool.models import importing, transformers_nets
 from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.fitting import check_numbers
 from advtool.models.importing import Wanted
 from advtool.models.registry import build
 
@@ -22,14 +23,16 @@ def load(
     *,
     arch: str | None = None,
     normalize: str | None = None,
+    weights: str | None = None,
     **args: Any,
 ) -> Classifier:
-    """Load a model from an advtool checkpoint, or from a PyTorch file whose architecture is given.
+    """Load a model from an advtool checkpoint, or from the file or folder of another library.
 
     Parameters
     ----------
-    arch, args : architecture of a PyTorch file, and its arguments
-    normalize : normaliser of a PyTorch file that holds none, see `importing.Wanted`
+    arch, args : architecture of a foreign file that does not say it, and its arguments
+    normalize : normaliser of a foreign file that holds none, see `importing.Wanted`
+    weights : which weights of a foreign file that holds several, such as ``state_dict_ema``
 
     Returns
     -------
@@ -40,7 +43,7 @@ def load(
     AdvtoolError
         if the file is missing, is no advtool checkpoint, is damaged, or its tensors do not fit its architecture
     """
-    return restore(importing.read(streams.open_path(path), Wanted(arch, args, normalize))).to(device)
+    return restore(importing.read_path(path, Wanted(arch, args, normalize, weights))).to(device)
 
 
 def restore(file: CheckpointFile) -> Classifier:
@@ -52,8 +55,16 @@ def restore(file: CheckpointFile) -> Classifier:
         raise AdvtoolError(f"{file.path}: incomplete checkpoint metadata ({error})") from None
     except AdvtoolError as error:
         raise AdvtoolError(f"{file.path}: {error}") from None
-    load_weights(model, file.tensors, file.path)
+    load_weights(model, _named(spec, model, file.tensors), file.path)
     return model.eval()
+
+
+def _named(spec: ModelSpec, model: Classifier, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors by their names here: between versions of transformers those of its networks change."""
+    if not spec.arch.startswith(transformers_nets.PREFIX) or tensors.keys() == model.net.state_dict().keys():
+        return tensors
+    name = spec.arch.removeprefix(transformers_nets.PREFIX)
+    return transformers_nets.renamed(name, len(spec.classes), spec.shape, spec.args["config"], tensors)
 
 
 def load_weights(model: Classifier, tensors: dict[str, torch.Tensor], path: str) -> None:
@@ -69,8 +80,10 @@ def load_weights(model: Classifier, tensors: dict[str, torch.Tensor], path: str)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise AdvtoolError(f"{path}: does not fit architecture {model.spec.arch}: {problem} '{example}'{more}")
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise AdvtoolError(f"{path}: '{name}' is not finite")
+        if own[name].is_floating_point() and not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise AdvtoolError(f"{path}: '{name}' is of type {kind}: weights have to be float32, float16 or the like")
+    check_numbers(tensors, path)
     model.net.load_state_dict(tensors)
 
 

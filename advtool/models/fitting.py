@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advtool.errors import AdvtoolError
 from advtool.io.shape import Shape
 from advtool.models.classifier import ModelSpec
 from advtool.models.normalisers import pairs
@@ -15,6 +16,7 @@ from advtool.models.registry import build
 Layout = dict[str, torch.Size]
 """Names and shapes of a network's tensors."""
 
+_MOST = 0.9
 _ALIASES = (("linear.", "fc."), (".shortcut.", ".downsample."))  # ResNets for CIFAR: theirs, torchvision's
 
 
@@ -42,25 +44,39 @@ class Fit:
 def fit_to(tensors: dict[str, Tensor], arch: str, args: dict[str, Any], shape: Shape) -> Fit | None:
     """Find the network in a file, wherever it lies, and the number of classes that it has.
 
-    None if the architecture takes no images of this shape, or the file has no tensor that could be its last.
+    None if the architecture takes no images of this shape, or the file is of another network.
     """
     two, three = (layout(_spec(arch, args, shape, classes)) for classes in (2, 3))
     if two is None or three is None:
         return None
-    last = next(name for name in two if two[name] != three[name])
+    heads = [name for name in two if two[name] != three[name]]
+    last = heads[0]
     found = {prefix: _sources(two, prefix, tensors) for prefix in _prefixes(last, tensors)}
     if not found:
-        return None
+        return _headless(tensors, _spec(arch, args, shape, 2), [name for name in two if name not in heads], last)
     prefix = max(found, key=lambda each: len(found[each]))
     sources = found[prefix]
     copies = [each for each in found if len(found[each]) == len(sources)]
-    spec = _spec(arch, args, shape, max(len(tensors[sources[last]]), 1))
+    spec = _spec(arch, args, shape, max(*tensors[sources[last]].shape[:1], 1, 1))
     weights = {name: tensors[source] for name, source in sources.items()}
     problems = _complete(weights, layout(spec) or {}, prefix, sources)
     used = {source for each in copies for source in found[each].values()}
     used.update(*pairs(tensors))
     problems += [f"has unknown '{name}'" for name in tensors if name not in used]
     return Fit(spec, prefix, copies, sources, weights, problems)
+
+
+def head_names(arch: str, args: dict[str, Any], shape: Shape) -> list[str]:
+    """The tensors of a network whose shape depends on the number of classes: its last layer, or layers."""
+    two, three = (layout(_spec(arch, args, shape, classes)) for classes in (2, 3))
+    return [name for name in two or {} if three is None or two is None or two[name] != three[name]]
+
+
+def check_numbers(tensors: dict[str, Tensor], path: str) -> None:
+    """Refuse weights that are not finite, by name."""
+    for name, tensor in tensors.items():
+        if (tensor.is_floating_point() or tensor.is_complex()) and not tensor.isfinite().all():
+            raise AdvtoolError(f"{path}: '{name}' is not finite")
 
 
 def layout(spec: ModelSpec) -> Layout | None:
@@ -70,6 +86,20 @@ def layout(spec: ModelSpec) -> Layout | None:
             return {name: tensor.shape for name, tensor in build(spec).net.state_dict().items()}
     except (RuntimeError, ValueError, AssertionError):
         return None
+
+
+def _headless(tensors: dict[str, Tensor], spec: ModelSpec, names: list[str], last: str) -> Fit | None:
+    """A file that holds all of the network but its last layer; None if it holds that of another one."""
+    wanted = [name for name in names if not name.endswith("num_batches_tracked")]
+    if not wanted:
+        return None
+    found = {prefix: _sources(wanted, prefix, tensors) for prefix in _prefixes(wanted[0], tensors)}
+    prefix = max(found, key=lambda each: len(found[each]), default="")
+    if not found or len(found[prefix]) < _MOST * len(wanted):
+        return None
+    layer = last.rpartition(".")[0] or last
+    weights = {name: tensors[source] for name, source in found[prefix].items()}
+    return Fit(spec, prefix, [prefix], found[prefix], weights, [f"has no last layer '{layer}': features only"])
 
 
 def _spec(arch: str, args: dict[str, Any], shape: Shape, classes: int) -> ModelSpec:
@@ -98,6 +128,8 @@ def _aliases(name: str) -> list[str]:
     theirs = name
     for old, ours in _ALIASES:
         theirs = old + theirs[len(ours) :] if theirs.startswith(ours) else theirs.replace(ours, old)
+    if name.startswith("linear."):
+        theirs = "fc." + name.removeprefix("linear.")
     return [name] if theirs == name else [name, theirs]
 
 

@@ -1,69 +1,64 @@
-"""Weights that other libraries saved: a state dict, its prefixes and its normaliser, to a checkpoint of ours.
+"""Checkpoints of ours and weights that other libraries saved: from a path or a stream to one kind of file."""
 
-Known layouts: MadryLab's ``robustness`` (an ``AttackerModel`` that holds each tensor twice, in ``DataParallel``),
-RobustBench, and plain torchvision and timm.
-"""
-
-import re
-from dataclasses import dataclass, field, replace
-from typing import Any
+import hashlib
+from dataclasses import replace
+from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from advtool.errors import AdvtoolError, UsageError
-from advtool.io import checkpoints, torch_files
-from advtool.io.checkpoints import CheckpointFile
+from advtool.errors import AdvtoolError
+from advtool.io import checkpoints, foreign, streams
+from advtool.io.checkpoints import MAX_BYTES, CheckpointFile
+from advtool.io.foreign import ForeignFile
 from advtool.io.shape import Shape
-from advtool.io.streams import TORCH, Stream
-from advtool.models.classifier import Classifier
-from advtool.models.fitting import Fit, fit_to, layout
-from advtool.models.normalisers import of_file
+from advtool.io.streams import SAFETENSORS, TORCH, Stream
+from advtool.models.classifier import Classifier, ModelSpec
+from advtool.models.converting import Wanted, convert
+from advtool.models.described import describe
+from advtool.models.fitting import layout
 from advtool.models.registry import build
 
-SHAPES: tuple[Shape, ...] = ((3, 32, 32), (1, 28, 28), (3, 224, 224), (1, 8, 8))
-_UNUSED = re.compile(r"(.*\.)?(n_averaged|aux[12]\..*|AuxLogits\..*|sub_block1\..*)")
+__all__ = ["Wanted", "read", "read_path", "refit"]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a PyTorch file does not say about its model.
-
-    Attributes
-    ----------
-    arch, args : architecture, and its arguments
-    normalize : ``none``, ``imagenet``, or means and deviations as in ``0.5,0.5,0.5/0.25,0.25,0.25``; for files
-        that hold no normaliser
-    """
-
-    arch: str | None = None
-    args: dict[str, Any] = field(default_factory=dict)
-    normalize: str | None = None
-
-
-def read(stream: Stream, wanted: Wanted = Wanted()) -> CheckpointFile:
-    """Read a checkpoint of ours, or a PyTorch file with the architecture that is wanted, and close the stream.
+def read_path(path: str | Path, wanted: Wanted | None = None) -> CheckpointFile:
+    """Read a checkpoint of ours, or weights of another library: a file, one beside its configuration, or a folder.
 
     Raises
     ------
     UsageError
-        if it is a PyTorch file and no architecture is given
+        if neither the file nor its configuration nor `wanted` says the architecture
     AdvtoolError
         if it is something else, damaged, unsafe, or does not fit the architecture
     """
-    if stream.kind != TORCH:
-        return checkpoints.read(stream)
-    tensors, sha256 = torch_files.read_tensors(stream)
-    if wanted.arch is None:
-        message = f"needed, since {stream.name} is a PyTorch file, which does not say its architecture"
-        raise UsageError(message, parameter="arch")
-    return _convert(tensors, wanted.arch, wanted, stream.name, sha256)
+    file = foreign.locate(Path(path))
+    if foreign.is_index(file):
+        found: CheckpointFile | ForeignFile = foreign.read_parts(file)
+    else:
+        found = _open(streams.open_path(file))
+    if isinstance(found, CheckpointFile):
+        return found
+    config, processor = (_beside(file, name, Path(path).is_dir()) for name in (foreign.CONFIG, foreign.PROCESSOR))
+    return convert(found, wanted or Wanted(), describe(config, processor, found.path))
 
 
-def refit(model: Classifier, shape: Shape) -> None:
-    """Make an imported model one for images of another size, where its weights fit that too."""
+def read(stream: Stream, wanted: Wanted | None = None) -> CheckpointFile:
+    """Read the same from a stream, which has nothing beside it, and close it."""
+    found = _open(stream)
+    return found if isinstance(found, CheckpointFile) else convert(found, wanted or Wanted())
+
+
+def refit(model: Classifier, shape: Shape, own: bool = False) -> None:
+    """Make a model one for images of another size, where its weights fit that too.
+
+    Parameters
+    ----------
+    own : the model is known to be for its size, not taken to be: it has to be the very same network for the other
+    """
     other = replace(model.spec, shape=shape)
-    if shape[0] != model.spec.shape[0] or layout(other) != layout(model.spec):
+    if shape[0] != model.spec.shape[0] or model.spec.pixels is not None or layout(other) != layout(model.spec):
+        return
+    if own and _structure(other) != _structure(model.spec):
         return
     state = model.net.state_dict()
     net = build(other).net
@@ -71,32 +66,32 @@ def refit(model: Classifier, shape: Shape) -> None:
     model.net, model.spec = net.to(model.mean.device).train(model.training), other
 
 
-def _convert(tensors: dict[str, Tensor], arch: str, wanted: Wanted, path: str, sha256: str) -> CheckpointFile:
-    tensors = {name: t for name, t in tensors.items() if not _UNUSED.fullmatch(name)}
-    known: list[Fit] = []
-    for shape in SHAPES:
-        if fit := fit_to(tensors, arch, wanted.args, shape):
-            known.append(fit)
-            if not fit.problems:
-                break
-    if not known:
-        raise AdvtoolError(f"{path}: does not fit architecture {arch}: the names are those of another network")
-    fit = min(known, key=lambda fit: len(fit.problems))
-    if fit.problems:
-        more = f" and {len(fit.problems) - 1} more" if len(fit.problems) > 1 else ""
-        raise AdvtoolError(f"{path}: does not fit architecture {arch}: {fit.problems[0]}{more}")
-    _check_copies(tensors, fit, path)
-    (mean, std), origin = of_file(tensors, fit.spec.shape[0], wanted.normalize, path)
-    spec = replace(fit.spec, mean=mean, std=std)
-    meta: dict[str, Any] = {"schema": checkpoints.SCHEMA, **spec.to_json()}
-    meta["imported"] = {"sha256": sha256, "prefix": fit.prefix, "normalisation": origin}
-    return CheckpointFile(path, sha256, fit.weights, meta)
+def _structure(spec: ModelSpec) -> str:
+    """All layers with their strides and paddings, in words."""
+    with torch.device("meta"):
+        return repr(build(spec).net)
 
 
-def _check_copies(tensors: dict[str, Tensor], fit: Fit, path: str) -> None:
-    """Refuse a file whose copies of the network, under several prefixes, are not the same."""
-    for other in fit.copies:
-        for source in fit.sources.values():
-            copy = tensors.get(other + source.removeprefix(fit.prefix))
-            if copy is not None and not torch.equal(copy, tensors[source]):
-                raise AdvtoolError(f"{path}: holds two networks that differ, under '{fit.prefix}' and '{other}'")
+def _open(stream: Stream) -> CheckpointFile | ForeignFile:
+    if stream.kind == TORCH:
+        return foreign.read(stream)
+    with stream:
+        data = stream.expect(SAFETENSORS, "a checkpoint").read_all(MAX_BYTES)
+    tensors, meta = checkpoints.parse(data, stream.name)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if meta is None:
+        return ForeignFile(stream.name, sha256, {"": tensors})
+    return CheckpointFile(stream.name, sha256, tensors, meta)
+
+
+def _beside(file: Path, name: str, is_folder: bool) -> dict | None:
+    """A JSON file in the same folder; None where there is none, or it lies there by chance and is none."""
+    path = file.parent / name
+    if not path.is_file():
+        return None
+    try:
+        return foreign.read_json(path)
+    except AdvtoolError:
+        if is_folder or file.name.startswith(foreign.WEIGHTS):
+            raise
+        return None

@@ -54,12 +54,21 @@ def pairs(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(mean, std) for mean, std in found if std in known]
 
 
-def of_file(tensors: dict[str, Tensor], channels: int, asked: str | None, path: str) -> tuple[Normaliser, str]:
-    """(means and deviations, where they are from: ``file``, ``option`` or ``none``).
+def of_file(
+    tensors: dict[str, Tensor],
+    channels: int,
+    asked: str | None,
+    path: str,
+    stated: Normaliser | None = None,
+    usual: Normaliser | None = None,
+) -> tuple[Normaliser, str]:
+    """(means and deviations, where they are from: ``file``, ``config``, ``option``, ``architecture`` or ``none``).
 
     Parameters
     ----------
     asked : by name or numbers, see `normaliser`; for files that hold none
+    stated : those that the configuration beside the file states
+    usual : those that this architecture was published with
 
     Raises
     ------
@@ -71,20 +80,35 @@ def of_file(tensors: dict[str, Tensor], channels: int, asked: str | None, path: 
     found = [_read(tensors, names, channels, path) for names in pairs(tensors)]
     if len(set(found)) > 1:
         raise AdvtoolError(f"{path}: holds normalisers that differ: {found[0]} and {found[1]}")
+    known = [(each, "file") for each in found]
+    if stated is not None and not found and (asked is None or len(stated[0]) in (1, channels)):
+        known = [(_spread(stated, channels, path), "config")]
     if asked is not None:
         wanted = normaliser(asked, channels)
-        if found and not torch.allclose(torch.tensor(found[0]), torch.tensor(wanted)):
-            message = f"{path} has a normaliser of its own, {found[0]}"
+        if known and not torch.allclose(torch.tensor(known[0][0]), torch.tensor(wanted)):
+            message = f"{path} has a normaliser of its own, {known[0][0]}"
             raise UsageError(message, parameter="normalize", value=asked)
-        return (found[0], "file") if found else (wanted, "option")
-    if found:
-        return found[0], "file"
+        return known[0] if known else (wanted, "option")
+    if known:
+        return known[0]
+    taken = "to see pixels in [0, 1] as they are" if usual is None else f"to have that of its authors, {usual}"
     warnings.warn(
-        f"{path} holds no normaliser: taken to see pixels in [0, 1] as they are (or say how to normalize)",
+        f"{path} holds no normaliser: taken {taken} (or say how to normalize)",
         CheckpointWarning,
         stacklevel=1,
     )
-    return normaliser("none", channels), "none"
+    return (normaliser("none", channels), "none") if usual is None else (usual, "architecture")
+
+
+def _spread(stated: Normaliser, channels: int, path: str) -> Normaliser:
+    """One value for all channels, or one for each."""
+    mean, std = (values * channels if len(values) == 1 else values for values in stated)
+    if not len(mean) == len(std) == channels:
+        raise AdvtoolError(
+            f"{path}: its configuration normalises {len(mean)} channels, the network takes {channels};"
+            " say how to normalize"
+        )
+    return mean, std
 
 
 def _read(tensors: dict[str, Tensor], names: tuple[str, str], channels: int, path: str) -> Normaliser:

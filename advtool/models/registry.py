@@ -9,9 +9,8 @@ from torch import nn
 
 from advtool.errors import UsageError, unknown
 from advtool.io.shape import Shape, shape_text
-from advtool.models import small, vision
+from advtool.models import deepmind, preact, small, timm_nets, transformers_nets, vision
 from advtool.models.classifier import Classifier, ModelSpec
-from advtool.models.timm_nets import PREFIX, timm_net
 from advtool.models.tsipras import resnet_tsipras
 from advtool.models.wide import WideResNet, is_wide_resnet
 
@@ -25,13 +24,14 @@ _OWN: dict[str, Callable[..., nn.Module]] = {
 NAMES = (
     *_OWN,
     *("resnet18", "resnet50", "vgg11", "vgg16", "densenet121", "inception"),
-    *("wrn-28-10", "wrn-34-10"),
+    *("wrn-28-10", "wrn-34-10", "preactresnet18", "preactresnet34", "dm-wrn-28-10", "dm-preactresnet18"),
 )
 """The architectures that are fitted to small images; those of torchvision and timm come on top."""
 
 
 def find(arch: str) -> Callable[..., nn.Module]:
-    """What builds an architecture: one of `NAMES`, any of torchvision's classifiers, or ``timm:NAME``.
+    """What builds an architecture: one of `NAMES`, any of torchvision's classifiers, ``timm:NAME``, or
+    ``transformers:CLASS``, which is made from a configuration.
 
     Raises
     ------
@@ -42,8 +42,14 @@ def find(arch: str) -> Callable[..., nn.Module]:
         return _OWN[arch]
     if is_wide_resnet(arch):
         return partial(WideResNet, arch)
-    if arch.startswith(PREFIX):
-        return partial(timm_net, arch.removeprefix(PREFIX))
+    if preact.NAME.fullmatch(arch):
+        return partial(preact.PreActResNet, arch)
+    if deepmind.is_deepmind(arch):
+        return partial(deepmind.deepmind, arch)
+    if arch.startswith(timm_nets.PREFIX):
+        return partial(timm_nets.timm_net, arch.removeprefix(timm_nets.PREFIX))
+    if arch.startswith(transformers_nets.PREFIX):
+        return partial(transformers_nets.transformers_net, arch.removeprefix(transformers_nets.PREFIX))
     if builder := vision.find(arch):
         return builder
     raise unknown("architecture", arch, NAMES)

@@ -124,8 +124,8 @@ class Network(Options):
     arch: str | None = option(
         "--arch",
         metavar="NAME",
-        help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, inception, any in torchvision,"
-        " or timm:NAME.",
+        help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, preactresnet18, dm-wrn-28-10,"
+        " inception, any in torchvision, or timm:NAME.",
         unset="by image size, cnn-small to resnet50",
     )
     width: float | None = option(

@@ -99,7 +99,8 @@ class TrainingRun:
                 raise UsageError(
                     "chooses for a new model; the one that it starts from sees what it did before", "top_pixels"
                 )
-            model = start_from(checkpoint.restore(self.init), self.data.images, asked.arch, args, asked.seed)
+            model, own = checkpoint.restore(self.init), "imported" not in self.init.meta
+            model = start_from(model, self.data.images, asked.arch, args, asked.seed, own)
         replace(asked, arch=model.spec.arch).validate()
         return model.to(self.device)
 

@@ -17,7 +17,7 @@ from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.shape import shape_text
-from advtool.models import reordering
+from advtool.models import heads
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.importing import refit
 from advtool.models.registry import build, check_runs, default_arch
@@ -135,11 +135,18 @@ def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixel
     return model
 
 
-def start_from(model: Classifier, images: Images, arch: str | None, args: dict, seed: int) -> Classifier:
+def start_from(
+    model: Classifier, images: Images, arch: str | None, args: dict, seed: int, own: bool = True
+) -> Classifier:
     """A model to continue from, made one for the data: its size where the weights fit that, and its classes.
 
     Where the model knows the data's classes by name, its logits are put in their order. A model with as many classes
     keeps its last layer if the names of one of the two are numbers; else the last layer is drawn anew.
+
+    Parameters
+    ----------
+    seed : of a new last layer
+    own : the model is known to be for the size that it says, see `importing.refit`
 
     Raises
     ------
@@ -152,16 +159,16 @@ def start_from(model: Classifier, images: Images, arch: str | None, args: dict, 
     if arch not in (None, spec.arch) or any(spec.args.get(name) != value for name, value in args.items()):
         raise UsageError(f"the checkpoint is a {spec.arch} {spec.args or ''}, not {arch} {args or ''}", "init")
     if head.shape != spec.shape:
-        refit(model, head.shape)
+        refit(model, head.shape, own)
     if head.shape != model.spec.shape:
         raise AdvtoolError(
             f"init: the model takes {shape_text(spec.shape)} images, the data has {shape_text(head.shape)}"
         )
     if keeps_classes(head.classes, spec.classes):
-        return reordering.fitted(model, head.classes, "init").model
+        return heads.fitted(model, head.classes, "init").model
     text = f"init: new last layer for {listed(head.classes)}; the checkpoint's is for {listed(spec.classes)}"
     warnings.warn(text, ClassNote, stacklevel=2)
-    return reordering.with_classes(model, head.classes, seed)
+    return heads.with_classes(model, head.classes, seed)
 
 
 def keeps_classes(names: tuple[str, ...], known: tuple[str, ...]) -> bool:

@@ -87,9 +87,11 @@ def test_what_is_refused_is_refused_in_one_line(advtool, linear_file, tmp_path):
     content = torch.load(linear_file, weights_only=True)
     unsafe = tmp_path / "unsafe.pt"
     torch.save(content | {"args": argparse.Namespace()}, unsafe)
+    ambiguous = tmp_path / "ambiguous.pt"
+    torch.save({"encoder.weight": torch.ones(3, 4)}, ambiguous)
     for arguments, status, word in (
         (["eval", "--ckpt", unsafe, "--arch", "linear"], 1, "argparse.Namespace"),
-        (["eval", "--ckpt", linear_file], 2, "--arch"),
+        (["eval", "--ckpt", ambiguous], 2, "--arch"),
         (["train", "--init", linear_file, "--arch", "resnet18", "--epochs", "0", "-o", tmp_path / "m"], 1, "resnet18"),
         (["attack", "--ckpt", linear_file, "--arch", "linear", "--normalize", "1", "--eps", "1"], 2, "--normalize"),
     ):

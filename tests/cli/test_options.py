@@ -31,7 +31,13 @@ COMMANDS: dict[str, type[Options]] = {
 
 VALUES = {
     **{"data": "more.tar", "source": "more.tar", "split": "test", "limit": "7", "data_root": "somewhere"},
-    **{"ckpt": "other.safetensors", "arch": "mlp", "normalize": "0.4/0.3", "init": "other.safetensors"},
+    **{
+        "ckpt": "other.safetensors",
+        "arch": "mlp",
+        "normalize": "0.4/0.3",
+        "weights": "ema",
+        "init": "other.safetensors",
+    },
     **{"adv": "linf", "eps": "0.25", "attack": "fgsm", "steps": "3", "step_size": "0.0625", "restarts": "2"},
     **{"loss": "margin", "keep": "last", "format": "png8", "shard_size": "9", "seed": "5", "device": "cpu:0"},
     **{"batch_size": "11", "max_memory": "1.5", "tol": "0.5", "layer": "1", "start": "noise"},
@@ -61,7 +67,7 @@ ALONGSIDE = {
 """What an option needs beside it."""
 
 ATTACK_OPTIONS = {"steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted"}
-FOREIGN = {"arch", "normalize"}
+FOREIGN = {"arch", "normalize", "weights", "pretrained"}
 ELSEWHERE = {"data_root", "download"}
 OF_SHARDS = {"image_key", "label_key"}
 
@@ -109,10 +115,11 @@ def cases() -> Iterator[Case]:
     for name, taken in own.items():
         more = {"batch_size", "device"} if name == "weights" else set()
         yield Case("explain", name, ("--method", name), frozenset((every - taken) | more))
-    model = {"ckpt", "arch", "normalize", "batch_size", "device", "size", "crop_pct", "interpolation", "crop_mode"}
+    resizing = {"size", "crop_pct", "interpolation", "crop_mode"}
+    model = {"ckpt", "arch", "normalize", "weights", "batch_size", "device"} | resizing
     yield Case("explain", "samples", ("--method", "samples"), frozenset(every | model))
 
-    drawing, predicting = {"exclude_true", "seed"}, {"arch", "normalize", "batch_size", "device"}
+    drawing, predicting = {"exclude_true", "seed"}, {"arch", "normalize", "weights", "batch_size", "device"}
     for name, value, unused in (
         ("shift", "1", drawing | predicting),
         ("random", None, predicting),

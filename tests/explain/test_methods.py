@@ -74,7 +74,8 @@ def test_batches_shards_names_and_frames_are_as_the_table_says(images, method):
 def test_only_samples_explains_no_model(images):
     assert [name for name, entry in METHODS.items() if "ckpt" not in entry.takes] == ["samples"]
     for entry in METHODS.values():
-        assert {"ckpt", "arch", "normalize"} & entry.takes in (set(), {"ckpt", "arch", "normalize"})
+        about_a_model = {"ckpt", "arch", "normalize", "weights"}
+        assert about_a_model & entry.takes in (set(), about_a_model)
         assert entry.takes >= {"limit", "random", "columns", "names"}
     with pytest.raises(UsageError, match="explains no model"):
         explain(model(images, "samples"), images, "samples")

@@ -138,10 +138,10 @@ def test_checkpoints_torch_files_and_states(tmp_path):
     torch.save(weights, tmp_path / "m.pt")
     checkpoints.read(streams.open_path(tmp_path / "m.safetensors"))
     importing.read(streams.open_path(tmp_path / "m.safetensors"))
-    torch_files.read_tensors(streams.open_path(tmp_path / "m.pt"))
+    torch_files.read_states(streams.open_path(tmp_path / "m.pt"))
     for path, read in (
         ("m.pt", checkpoints.read),
-        ("m.safetensors", torch_files.read_tensors),
+        ("m.safetensors", torch_files.read_states),
         ("m.pt", importing.read),
     ):
         with contextlib.suppress(AdvtoolError):

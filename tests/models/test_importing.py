@@ -247,6 +247,18 @@ def test_pickles_that_hold_objects_are_refused_with_the_way_out(original, tmp_pa
     )
 
 
+def test_the_way_out_keeps_the_moving_average(original, tmp_path):
+    state = original.state_dict()
+    average = {name: tensor if "normal" in name else tensor * 0 for name, tensor in state.items()}
+    content = {"state_dict": state, "state_dict_ema": average, "args": argparse.Namespace(lr=0.1), "epoch": 3}
+    with pytest.raises(AdvtoolError) as caught:
+        advtool.load(saved(content, tmp_path), arch="resnet18")
+    message = str(caught.value)
+    exec(shlex.split(message[message.index("python -c ") :])[2], {"__name__": "way out"})
+    with pytest.warns(CheckpointWarning, match="took the weights 'state_dict_ema'"):
+        assert not advtool.load(tmp_path / "x.tensors.pt", arch="resnet18").net.fc.weight.any()
+
+
 def test_nothing_in_a_refused_pickle_is_run(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -301,8 +313,6 @@ def test_another_architecture(robustness_file):
     for arch in ("resnet50", "linear"):
         with pytest.raises(AdvtoolError, match=f"does not fit architecture {arch}"):
             advtool.load(robustness_file, arch=arch)
-    with pytest.raises(UsageError, match="^arch: needed"):
-        advtool.load(robustness_file)
     with pytest.raises(UsageError, match="unknown architecture"):
         advtool.load(robustness_file, arch="resnet-18")
 

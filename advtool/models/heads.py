@@ -1,4 +1,4 @@
-"""A model with its logits in another order, or for other classes, so that labels of images are its own."""
+"""A trained network for other classes: with its logits in another order, or with a new last layer."""
 
 import copy
 from collections.abc import Sequence
@@ -9,9 +9,8 @@ import torch
 
 from advtool import seeds
 from advtool.data.matching import POSITION, Matching, are_numbers, match
-from advtool.errors import AdvtoolError
-from advtool.models.classifier import Classifier, ModelSpec
-from advtool.models.fitting import layout
+from advtool.models.classifier import Classifier
+from advtool.models.fitting import head_names
 from advtool.models.registry import build
 
 
@@ -62,8 +61,8 @@ def reordered(model: Classifier, first: Sequence[int]) -> Classifier:
     order = [*first, *(label for label in range(len(spec.classes)) if label not in set(first))]
     fresh = build(replace(spec, classes=tuple(spec.classes[label] for label in order)))
     state, index = model.net.state_dict(), torch.tensor(order, device=model.mean.device)
-    for name, dimension in class_dimensions(spec).items():
-        state[name] = state[name].index_select(dimension, index)
+    for name in head_names(spec.arch, spec.args, spec.shape):
+        state[name] = state[name].index_select(0, index)
     fresh.net.load_state_dict(state)
     for old, new in zip(model.parameters(), fresh.parameters(), strict=True):
         new.requires_grad_(old.requires_grad)
@@ -71,28 +70,17 @@ def reordered(model: Classifier, first: Sequence[int]) -> Classifier:
 
 
 def with_classes(model: Classifier, classes: tuple[str, ...], seed: int) -> Classifier:
-    """A copy of a model for other classes: what belongs to the classes, its last layer, is drawn anew.
+    """The same model, its last layer drawn anew, for these classes; on the same device and in the same mode.
 
     Parameters
     ----------
-    seed : of the new weights
+    seed : of the last layer's weights, which depend on nothing else
     """
-    torch.manual_seed(seeds.derive(seed, "initialisation") % 2**31)
-    fresh = build(replace(model.spec, classes=classes))
-    state, anew = model.net.state_dict(), class_dimensions(model.spec)
-    fresh.net.load_state_dict(
-        {name: new if name in anew else state[name] for name, new in fresh.net.state_dict().items()}
-    )
+    spec = replace(model.spec, classes=tuple(classes))
+    head = set(head_names(spec.arch, spec.args, spec.shape))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derive(seed, "initialisation") % 2**31)
+        fresh = build(spec)
+    kept = {name: tensor for name, tensor in model.net.state_dict().items() if name not in head}
+    fresh.net.load_state_dict(kept, strict=False)
     return fresh.to(model.mean.device).train(model.training)
-
-
-def class_dimensions(spec: ModelSpec) -> dict[str, int]:
-    """Name of each tensor of the network whose size depends on the number of classes → the dimension that does."""
-    own, more = layout(spec), layout(replace(spec, classes=(*spec.classes, "one more")))
-    if own is None or more is None:
-        raise AdvtoolError(f"architecture {spec.arch} does not say which of its tensors belong to the classes")
-    return {
-        name: next(place for place, (now, then) in enumerate(zip(size, more[name], strict=True)) if now != then)
-        for name, size in own.items()
-        if size != more[name]
-    }
