@@ -91,10 +91,10 @@ def match(names: tuple[str, ...] | None, known: tuple[str, ...], count: int | No
     ClassMismatch
         naming a class that the model does not know, or both numbers of classes
     """
-    if names is None or (are_numbers(names) and not set(names) & set(known)):
-        return _unnamed(len(names) if names else count, known)
     if names == known:
         return Matching(NAME, names, None, known)
+    if names is None or (are_numbers(names) and (are_numbers(known) or not set(names) & set(known))):
+        return _unnamed(len(names) if names else count, known)
     for by, theirs, ours in ((NAME, names, known), (CASE, _folded(names), _folded(known))):
         places = {name: place for place, name in enumerate(ours)}
         unknown = [name for name, form in zip(names, theirs, strict=True) if form not in places]

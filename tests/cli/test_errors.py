@@ -130,7 +130,7 @@ def test_a_checkpoint_of_another_architecture(advtool, tmp_path, checkpoint):
         (tar(*GOOD)[:700], ["byte 700", "'a.png'"]),
         (tar(*GOOD)[:2048], ["byte 2048", "end-of-archive"]),
         (tar(("a.png", png()[:60]), ("a.cls", b"0")), ["'a'", "corrupt png"]),
-        (tar(("a.png", b"not an image"), ("a.cls", b"0")), ["'a'", "corrupt png"]),
+        (tar(("a.png", b"not an image"), ("a.cls", b"0")), ["'a'", "corrupt image: looks like plain text"]),
         (tar(("a.png", png())), ["'a'", ".cls"]),
         (tar(("a.cls", b"0")), ["'a'", "no image"]),
         (tar(("a.png", png()), ("a.cls", b"cat")), ["'a'", "'cat'"]),
@@ -158,7 +158,7 @@ def test_data_that_does_not_fit_the_checkpoint(advtool, checkpoint):
     assert_fails(advtool("eval", "--ckpt", checkpoint, stdin=larger), FAILURE, "1×9×9", "1×8×8", "digits")
     more = tar(("a.png", png()), ("a.cls", b"10"))
     assert_fails(advtool("eval", "--ckpt", checkpoint, stdin=more), FAILURE, "11 classes", "10")
-    assert_fails(advtool("train", "--init", checkpoint, stdin=more), FAILURE, "11", "10")
+    assert_fails(advtool("train", "--init", checkpoint, stdin=larger), FAILURE, "1×9×9", "1×8×8")
 
 
 def test_an_output_that_exists(advtool, tmp_path):

@@ -158,7 +158,7 @@ def test_weights_of_linear_models(explain, tmp_path, linear):
     models = ["--ckpt", linear[0], "--ckpt", linear[1]]
     report = explain(*models, "--data", "digits", "--method", "weights", "-o", "w.png")
     assert opened((tmp_path / "w.png").read_bytes()).size[1] > 3 * 84 + 200
-    assert report["data"] == {"source": "digits", "split": "train", "n": 1437, "classes": 10}
+    assert report["data"] == {"source": "digits", "split": "train", "n": 1437, "classes": 10, "preprocessing": None}
     w = package.load(linear[1]).net[1].weight.detach().double().numpy() / 0.4
     l1 = np.abs(w - w.mean(0)).sum(1)
     assert report["models"][1]["measures"]["l1"]["mean"] == pytest.approx(l1.mean())

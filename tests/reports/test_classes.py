@@ -124,7 +124,11 @@ ROWS = [
         refused="the test split: class 'dog' of the images, which the model does not know",
     ),
     Situation("an archive whose test part lacks a class", two_parts(3, 2), {"clean.n": 8}, says="."),
-    Situation("an archive whose train part lacks a class", two_parts(2, 3), refused="the test split: class '2'"),
+    Situation(
+        "an archive whose train part lacks a class",
+        two_parts(2, 3),
+        refused="the test split: 3 classes, the model knows 2",
+    ),
     Situation("--eval-data in another order", eval_data("bee", "ant"), {"training.accuracy.w": 1.0}),
     Situation("--eval-data with another class", eval_data("bee", "cat"), refused="eval_data w: class 'cat'"),
     Situation(
