@@ -27,7 +27,7 @@ from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
-from advtool.training.setup import TrainingData, check_init, hold_out, new_model, read_training_data
+from advtool.training.setup import TrainingData, check_batches, check_init, hold_out, new_model, read_training_data
 from advtool.training.state import State, check_same
 
 
@@ -143,6 +143,8 @@ class TrainingRun:
     ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
         self.curves.check(self.model.spec)
+        if self.config.epochs:
+            check_batches(self.model, self.data.n, self.config.batch_size)
         if self.asked.compile:
             self.model.compile()
         self.model.net = synchronized(self.model.net, self.device)
