@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Annotated, Any, get_origin
 import typer
 from typer.core import TyperCommand
 
-from advtool.cli import console
+from advtool.cli import console, encoding
 from advtool.errors import UsageError
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
 
 
 class Strict(TyperCommand):
     """A command that refuses an option given twice, of which only the last would count, and one taken for a value."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        TyperCommand.format_help(encoding.shown_command(self, sys.stdout), ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         values, _, order = self.make_parser(ctx).parse_args([*args])
