@@ -10,14 +10,23 @@ import typer
 from typer.core import TyperGroup
 
 import advtool
-from advtool.cli import console, encoding
+from advtool.cli import console, encoding, meant
 from advtool.errors import AdvtoolError, unknown
 
 BROKEN_PIPE, INTERRUPTED = 141, 130
 
 
 class Group(TyperGroup):
-    """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe."""
+    """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe.
+
+    ``help`` before a command is ``--help`` behind it.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args[:1] == ["help"]:
+            args = [*(word for word in args if word != "help"), meant.HELP]
+        with meant.in_our_words(self):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:

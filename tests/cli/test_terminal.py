@@ -68,7 +68,7 @@ def test_data_at_a_terminal(terminal, tmp_path):
 def test_a_terminal_that_knows_ascii_only(terminal):
     plain = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     shown, status = terminal("train", "--epochs", "1", "-n", "129", "--arch", "mlp", "-o", "möb.safetensors", **plain)
-    assert status == 0 and shown.isascii() and "images/s" in shown and "+---" in shown and "wrote m?b.safe" in shown
+    assert status == 0 and shown.isascii() and "+---" in shown and "wrote m?b.safe" in shown
     shown, status = terminal("data", "digits", "--info", **plain)
     assert status == 0 and shown.isascii() and "1x8x8" in shown
 
