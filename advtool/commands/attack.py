@@ -48,6 +48,8 @@ def run(options: Attack) -> None:
     reader = source.open()
     samples, head = _peek(reader)
     check_fit(model, head, source.name, file)
+    if options.eps is not None:
+        registry.check_radius(options.adv, options.eps, head.shape)
     after = head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()

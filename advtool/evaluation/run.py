@@ -181,6 +181,7 @@ def report(
     progress: Progress = unseen,
 ) -> dict[str, Any]:
     """The report on one model. Where several processes work on it, each of them gets it."""
+    plan.check(images.head.shape)
     started, n = time.perf_counter(), len(images)
     record = PerSampleFile(per_sample, runs_of(plan, subject.digest(), settings)) if per_sample is not None else None
     mine, other = share(images), base.model if base else None
