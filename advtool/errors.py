@@ -58,7 +58,8 @@ def unknown(what: str, name: str, known: Iterable[str], parameter: str | None = 
     parameter : name of the parameter that holds the name
     """
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    alike = {entry.lower(): entry for entry in reversed(known)}
+    near = [alike[entry] for entry in difflib.get_close_matches(name.lower(), alike, n=3, cutoff=0.5)]
     listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {listed}"
     return UsageError(f"unknown {what} '{_shown(name)}': {hint}", parameter)

@@ -72,11 +72,21 @@ def ball(name: str, eps: float = math.inf) -> Ball:
     return found
 
 
-def check_radius(name: str, eps: float) -> None:
-    """Refuse a radius that is on another scale than [0, 1]."""
-    if eps > NORMS[name].largest:
-        message = f"{name} eps is on the [0,1] pixel scale; did you mean {eps:g}/255?"
-        raise UsageError(message, parameter="eps", value=f"{eps:g}")
+def check_radius(name: str, eps: float, shape: tuple[int, int, int] | None = None) -> None:
+    """Refuse a radius that is on another scale than [0, 1].
+
+    Parameters
+    ----------
+    shape : (C, H, W) of the images, once that is known: no two of them are farther apart than their diameter
+    """
+    largest, where = NORMS[name].largest, ""
+    if shape is not None and eps < math.inf == largest:
+        largest = ball(name).diameter(shape)
+        where = f", where images of {'×'.join(map(str, shape))} are at most {largest:.4g} apart"
+    if eps <= largest * (1 + 1e-6):
+        return
+    message = f"{name} eps is on the [0,1] pixel scale{where}; did you mean {eps:g}/255?"
+    raise UsageError(message, parameter="eps", value=f"{eps:g}")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Attacks and norms by name: what is asked, what is resolved, and how one is added."""
 
+import math
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ def test_balls_by_name():
     with pytest.raises(UsageError, match="8/255"):
         registry.check_radius("linf", 8)
     registry.check_radius("l2", 8)
+    registry.check_radius("l2", math.sqrt(3 * 32 * 32), (3, 32, 32))
+    registry.check_radius("l2", math.inf, (3, 32, 32))
+    with pytest.raises(UsageError, match="images of 3×32×32 are at most 55.43 apart; did you mean 128/255"):
+        registry.check_radius("l2", 128, (3, 32, 32))
     for norm in registry.NORMS.values():
         assert registry.ball(norm.name).name == norm.name
 

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -10,17 +11,23 @@ from typing import Annotated, Any, get_origin
 import typer
 from typer.core import TyperCommand
 
-from advtool.cli import console
+from advtool.cli import console, encoding, meant
 from advtool.errors import UsageError
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
 
 
 class Strict(TyperCommand):
-    """A command that refuses an option given twice, of which only the last would count, and one taken for a value."""
+    """A command that refuses what it would not use, or read as something else: an option given twice or taken for a
+    value, a word that belongs to none."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        TyperCommand.format_help(encoding.shown_command(self, sys.stdout), ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        values, _, order = self.make_parser(ctx).parse_args([*args])
-        known = [name for parameter in self.params for name in (*parameter.opts, *parameter.secondary_opts)]
+        known = meant.spellings(self)
+        meant.refuse_one_dash(args, known)
+        with meant.in_our_words(self):
+            values, rest, order = self.make_parser(ctx).parse_args([*args])
         for given in dict.fromkeys(order):
             option: Any = given
             if order.count(given) > 1 and not (option.multiple or (option.is_flag and not option.secondary_opts)):
@@ -29,7 +36,15 @@ class Strict(TyperCommand):
             for value in found if isinstance(found, list) else [found]:
                 if isinstance(value, str) and value in known:
                     raise UsageError(f"{option.opts[-1]}: needs a value, and {value} is an option")
+        if rest and meant.HELP not in args:
+            raise self._stray(rest[0], known, ctx.command_path)
         return super().parse_args(ctx, args)
+
+    def _stray(self, word: str, known: list[str], path: str) -> UsageError:
+        for parameter in self.params:
+            if parameter.param_type_name == "argument":
+                return UsageError(f"unexpected argument '{word}': one SOURCE at a time; '{{a,b}}.tar' or a glob is one")
+        return meant.stray(word, known, path)
 
 
 def command(app: typer.Typer, options: type[Options], run: str) -> None:

@@ -5,10 +5,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from advtool.cli.encoding import is_unicode, shown
 from advtool.distributed import processes
 from advtool.errors import Note
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
 _level = NORMAL
@@ -118,7 +122,6 @@ def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr: bool = False) -> None:
     """A title line and a table at a terminal: first column left, the others right."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table()
@@ -126,6 +129,18 @@ def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr:
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
         table.add_row(*row)
+    print_table(title, table, to_stderr)
+
+
+def print_table(title: str, table: "Table", to_stderr: bool = False) -> None:
+    """A title line and a table, in the characters that the stream has: of ASCII where that is all."""
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
     console = Console(stderr=to_stderr)
-    console.print(title, style="bold", highlight=False, soft_wrap=True)
+    for column in () if is_unicode(stream) else table.columns:
+        column.header = shown(str(column.header), stream)
+        column.overflow = "fold"  # an ellipsis would be wider than its place
+        column._cells = [shown(str(cell), stream) for cell in column._cells]
+    console.print(shown(title, stream), style="bold", highlight=False, soft_wrap=True)
     console.print(table)

@@ -10,14 +10,23 @@ import typer
 from typer.core import TyperGroup
 
 import advtool
-from advtool.cli import console
+from advtool.cli import console, encoding, meant
 from advtool.errors import AdvtoolError, unknown
 
 BROKEN_PIPE, INTERRUPTED = 141, 130
 
 
 class Group(TyperGroup):
-    """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe."""
+    """A group that names the nearest commands when it does not know one, and ends quietly on a broken pipe.
+
+    ``help`` before a command is ``--help`` behind it.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args[:1] == ["help"]:
+            args = [*(word for word in args if word != "help"), meant.HELP]
+        with meant.in_our_words(self):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -27,6 +36,9 @@ class Group(TyperGroup):
         except BrokenPipeError:
             _silence_stdout()
             raise typer.Exit(BROKEN_PIPE) from None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        TyperGroup.format_help(encoding.shown_command(self, sys.stdout), ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
@@ -83,6 +95,7 @@ _register()
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    encoding.install()
     console.install_warnings()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

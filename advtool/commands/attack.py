@@ -49,6 +49,8 @@ def run(options: Attack) -> None:
     begun = begin(reader, preprocessing)
     check_size(model, begun.shape, source.name, file, "--size")
     model = fit(model, reader.head, source.name, file)
+    if options.eps is not None:
+        registry.check_radius(options.adv, options.eps, begun.shape)
     if begun.preprocessing:
         record["preprocessing"] = begun.preprocessing.to_json()
     after = begun.head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))

@@ -1,11 +1,12 @@
 """Batches on the device, from images in memory or from a stream."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ SHUFFLE_BUFFER = 10_000
 _Read = Callable[[], Sample]
 _Decoded = tuple[np.ndarray, int, str]
 """Pixels, label, key."""
+_Item = TypeVar("_Item")
 
 
 class Batches(Protocol):
@@ -75,7 +77,8 @@ class MemoryBatches:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(seeds.derive(self._seed, "order", epoch))
         order = torch.randperm(self.n, generator=generator).to(self._labels.device)
-        for index in order.split(self._batch_size):
+        sizes = [len(places) for places in grouped(iter(range(self.n)), self._batch_size)]
+        for index in order.split(sizes):
             yield to_float(self._pixels[index]), self._labels[index], self._ids[index]
 
 
@@ -114,8 +117,9 @@ class StreamBatches:
         ahead: deque[list[Future[_Decoded]]] = deque()
         with self._source.open() as reader, ThreadPoolExecutor(self._workers) as pool:
             samples = self._shuffled(reader, seeds.derive(self._seed, "order", epoch))
+            groups = grouped(samples, self._batch_size)
             while True:
-                while len(ahead) < 2 and (batch := list(islice(samples, self._batch_size))):
+                while len(ahead) < 2 and (batch := next(groups, None)):
                     ahead.append([pool.submit(decode, read) for read in batch])
                 if not ahead:
                     break
@@ -156,6 +160,22 @@ class StreamBatches:
 
 def _already_read(sample: Sample) -> Sample:
     return sample
+
+
+def grouped(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    """Lists of `size` items. A last one alone joins the list before it: BatchNorm cannot train on a single image."""
+    group = list(islice(items, size))
+    while group:
+        following = list(islice(items, size))
+        if len(following) == 1 < size:
+            group, following = group + following, []
+        yield group
+        group = following
+
+
+def number_of_groups(n: int, size: int) -> int:
+    """How many lists `grouped` makes of `n` items."""
+    return math.ceil(n / size) - (n % size == 1 < size < n)
 
 
 def to_float(pixels: Tensor) -> Tensor:

@@ -4,11 +4,16 @@ from dataclasses import dataclass
 
 from advtool.data.cifar101 import CIFAR10_1
 from advtool.data.files import Files
+from advtool.data.idx import IdxFiles
 from advtool.data.torchvision_files import TorchvisionFiles
 from advtool.io.shape import Shape
 
 _DIGITS = tuple("0123456789")
 _KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+_CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
 _OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -34,6 +39,8 @@ class Entry:
     source: str | None = None
 
 
+_CIFAR10 = TorchvisionFiles("CIFAR10", "cifar-10-batches-py", packed="cifar-10-python.tar.gz")
+_CIFAR100 = TorchvisionFiles("CIFAR100", "cifar-100-python", packed="cifar-100-python.tar.gz")
 _SMALL, _COLOUR = {"train": 60_000, "test": 10_000}, {"train": 50_000, "test": 10_000}
 ENTRIES = {
     "digits": Entry(
@@ -44,11 +51,11 @@ ENTRIES = {
         mirrored=False,
         source="UCI Optical Recognition of Handwritten Digits (CC BY 4.0), via scikit-learn",
     ),
-    "mnist": Entry((1, 28, 28), _SMALL, TorchvisionFiles("MNIST", "MNIST/raw"), _DIGITS, mirrored=False),
-    "fashion-mnist": Entry((1, 28, 28), _SMALL, TorchvisionFiles("FashionMNIST", "FashionMNIST/raw")),
-    "kmnist": Entry((1, 28, 28), _SMALL, TorchvisionFiles("KMNIST", "KMNIST/raw"), _KUZUSHIJI, mirrored=False),
-    "cifar10": Entry((3, 32, 32), _COLOUR, TorchvisionFiles("CIFAR10", "cifar-10-batches-py")),
-    "cifar100": Entry((3, 32, 32), _COLOUR, TorchvisionFiles("CIFAR100", "cifar-100-python")),
+    "mnist": Entry((1, 28, 28), _SMALL, IdxFiles("MNIST", "MNIST/raw"), _DIGITS, mirrored=False),
+    "fashion-mnist": Entry((1, 28, 28), _SMALL, IdxFiles("FashionMNIST", "FashionMNIST/raw"), _CLOTHES),
+    "kmnist": Entry((1, 28, 28), _SMALL, IdxFiles("KMNIST", "KMNIST/raw"), _KUZUSHIJI, mirrored=False),
+    "cifar10": Entry((3, 32, 32), _COLOUR, _CIFAR10),
+    "cifar100": Entry((3, 32, 32), _COLOUR, _CIFAR100),
     "svhn": Entry(
         (3, 32, 32),
         {"train": 73_257, "test": 26_032},

@@ -1,6 +1,8 @@
 """NumPy archives, ``.npz``: an array of images and one of labels, for each split or for all."""
 
+import json
 import math
+import shlex
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -14,9 +16,12 @@ from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head
 from advtool.io.samples import MAX_LABEL
 from advtool.io.shape import shape_text
+from advtool.io.unit import in_unit
 
 _IMAGES = ("images", "x", "X", "data", "pixels")
 _LABELS = ("labels", "y", "Y", "targets", "label")
+_CLASSES = "classes"
+_NPY = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
 
 
@@ -34,21 +39,30 @@ class Archive:
 
     def open(self) -> ArrayReader:
         """Read the arrays; AdvtoolError naming the array that is no array of images or labels."""
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                pixels, labels = (archive[member] for member in self.members)
-                classes = archive["classes"] if "classes" in archive.files else None
-        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise AdvtoolError(f"{self.name}: cannot read {' and '.join(self.members)}: {reason}") from None
+        pixels, labels, classes = self._arrays()
         pixels = _pixels(pixels, f"{self.name}: {self.members[0]}")
         labels = _labels(labels, len(pixels), f"{self.name}: {self.members[1]}")
-        num_classes = int(labels.max()) + 1 if classes is None else len(classes)
+        names = None if classes is None else _names(classes, f"{self.name}: {_CLASSES}")
+        num_classes = int(labels.max()) + 1 if names is None else len(names)
         if labels.max() >= num_classes:
             raise AdvtoolError(f"{self.name}: label {labels.max()}, but classes names {num_classes}")
-        names = None if classes is None else tuple(map(str, classes))
         head = Head(names, num_classes, pixels.shape[1:], self.split, self.name)
         return ArrayReader(pixels, labels, head, self.name)
+
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """(images, labels, names of the classes if there are any)."""
+        found: list[np.ndarray] = []
+        member = self.members[0]
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                for member in (*self.members, *([_CLASSES] if _CLASSES in archive.files else [])):
+                    found.append(archive[member])
+        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if "allow_pickle" in reason:
+                reason = "an array of Python objects; make it one of numbers, or of text (dtype=str)"
+            raise AdvtoolError(f"{self.name}: cannot read {member}: {reason}") from None
+        return found[0], found[1], found[2] if len(found) > 2 else None
 
 
 def is_archive(path: Path) -> bool:
@@ -57,6 +71,22 @@ def is_archive(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(4) == _ZIP
+
+
+def is_array(path: Path) -> bool:
+    """Whether a file is a single array, .npy; a pipe is not looked into."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(6) == _NPY
+
+
+def refusal_of_array(name: str) -> UsageError:
+    """The error for an array by itself, which says how an archive is made of it."""
+    place, made = json.dumps(name), json.dumps(str(Path(name).with_suffix(".npz")))
+    code = f'import numpy as np; np.savez({made}, x=np.load({place}), y=np.load("LABELS.npy"))'
+    message = f"a single array (.npy), without labels; put both into an .npz: python -c {shlex.quote(code)}"
+    return UsageError(message, parameter="data", value=name)
 
 
 def resolve(name: str, path: Path, split: str | None, default_split: str) -> Archive:
@@ -111,14 +141,22 @@ def _pixels(array: np.ndarray, where: str) -> np.ndarray:
         raise AdvtoolError(f"{where}: must be N×H×W, N×H×W×C or N×C×H×W with C 1 or 3, not {shape_text(array.shape)}")
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= 255:
         return np.ascontiguousarray(array, np.uint8)
-    if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:
-        return np.ascontiguousarray(array, np.float32)
-    if array.dtype.kind in "iuf":
-        raise AdvtoolError(
-            f"{where}: must be integers in 0..255 or floats in [0, 1], not {array.dtype} in"
-            f" {array.min():g}..{array.max():g}"
-        )
+    if array.dtype.kind == "f":
+        try:
+            return np.ascontiguousarray(in_unit(array), np.float32)
+        except AdvtoolError as error:
+            raise AdvtoolError(f"{where}: {array.dtype} {error}") from None
+    if array.dtype.kind in "iu":
+        raise AdvtoolError(f"{where}: {array.dtype} pixels must lie in 0..255, found {array.min()} to {array.max()}")
     raise AdvtoolError(f"{where}: must be integers or floats, not {array.dtype}")
+
+
+def _names(array: np.ndarray, where: str) -> tuple[str, ...]:
+    """Names of the classes: text, bytes in UTF-8, or whole numbers."""
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
+        found = f"{shape_text(array.shape) or 'one value'} of {array.dtype}"
+        raise AdvtoolError(f"{where}: must be a list of names, one per class, not {found}")
+    return tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in array.tolist())
 
 
 def _labels(array: np.ndarray, n: int, where: str) -> np.ndarray:

@@ -134,6 +134,8 @@ def resolve(
         return _directory(spec, path, split, default_split)
     if npz.is_archive(path):
         return npz.resolve(spec, path, split, default_split)
+    if npz.is_array(path):
+        raise npz.refusal_of_array(spec)
     if path.exists():
         return Shards(spec, (path,))
     matches: list[Path] = []

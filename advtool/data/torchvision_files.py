@@ -18,12 +18,14 @@ class TorchvisionFiles:
     place : below the data root, ``{split}`` filled in
     by_split : whether the class is asked for ``split=``; else for ``train=``
     labels : attribute that holds the labels
+    packed : archive in the data root that it is downloaded as, if that has to be unpacked
     """
 
     dataset: str
     place: str
     by_split: bool = False
     labels: str = "targets"
+    packed: str | None = None
 
     @property
     def home(self) -> None:
@@ -44,16 +46,21 @@ class TorchvisionFiles:
         try:
             dataset = factory(root, **part, download=download)
         except Exception as error:  # torchvision raises whatever its parsers do on a damaged file
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            if "download=True" in reason:
+                reason = f"files are missing or damaged; `advtool data {name} --info --download` fetches them"
             if path.exists() or download:
-                reason = (str(error) or type(error).__name__).splitlines()[0]
                 raise AdvtoolError(f"{name}: cannot read {path}: {reason}") from None
-            raise AdvtoolError(
-                f"{name} is not on disk: expected {path}"
-                f" (set the data root or ADVTOOL_DATA; `advtool data {name} --info --download` fetches it)"
-            ) from None
+            raise AdvtoolError(f"{name} is not on disk: expected {path} ({self.way_out(name, root)})") from None
         classes = getattr(dataset, "classes", None)
         return (
             np.asarray(dataset.data),
             np.asarray(getattr(dataset, self.labels)),
             None if classes is None else tuple(classes),
         )
+
+    def way_out(self, name: str, root: Path | None = None) -> str:
+        """What to do where the files are not there."""
+        if root and self.packed and (root / self.packed).exists():
+            return f"{root / self.packed} is still packed; `advtool data {name} --info --download` unpacks it"
+        return f"set the data root or ADVTOOL_DATA; `advtool data {name} --info --download` fetches it"

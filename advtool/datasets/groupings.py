@@ -42,14 +42,14 @@ def load(name: str, classes: tuple[str, ...]) -> Grouping:
     if name in BUILT_IN and not Path(name).exists():
         if len(classes) != BUILT_IN[name]:
             raise fault(f"groups {BUILT_IN[name]:,} classes, but the data has {len(classes)}")
-        return _from_lists(json.loads((_MAPS / f"{name}.json").read_text()), classes, name, fault)
+        return _from_lists(json.loads((_MAPS / f"{name}.json").read_text("utf-8")), classes, name, fault)
     path = Path(name)
     if not path.is_file():
         if path.suffix in (".json", ".csv") or "/" in name:
             raise fault("no such file")
         raise unknown("map", name, BUILT_IN)
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise fault(f"cannot be read ({error})") from None
     if text.lstrip().startswith("{"):

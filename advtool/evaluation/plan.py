@@ -7,6 +7,7 @@ from typing import Any
 from advtool import registry
 from advtool.ball import Ball
 from advtool.errors import UsageError
+from advtool.io.shape import Shape
 from advtool.registry import Attack, Planned
 
 SEARCHED = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -105,6 +106,11 @@ class Evaluation:
             found = [_curve(ball, counts, asked, search_step_size) for ball in balls]
             return cls(tuple(stage for curve in found for stage in curve), asked, lam, plateau=len(counts) > 1)
         return cls(tuple(Stage(registry.plans(attacks, ball, asked)) for ball in balls), asked, lam)
+
+    def check(self, shape: Shape) -> None:
+        """Raise UsageError for a radius larger than images of this shape (C, H, W) are apart."""
+        for stage in self.stages:
+            registry.check_radius(stage.ball.name, stage.ball.eps, shape)
 
     @property
     def attacks(self) -> tuple[Attack, ...]:

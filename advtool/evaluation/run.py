@@ -25,6 +25,7 @@ from advtool.evaluation.measure import measure
 from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
 from advtool.io.head import Head
+from advtool.io.unit import in_unit
 from advtool.models.classifier import Classifier
 from advtool.models.heads import fitted
 
@@ -183,6 +184,7 @@ def report(
     progress: Progress = unseen,
 ) -> dict[str, Any]:
     """The report on one model. Where several processes work on it, each of them gets it."""
+    plan.check(images.head.shape)
     started, n = time.perf_counter(), len(images)
     model, matching = _fitted(subject, images.head.classes, f"{images.name} and {subject.name}")
     other = _base(base, model, subject.name) if base else None
@@ -258,9 +260,11 @@ def from_tensors(x: Tensor, y: Tensor, model: nn.Module | None = None) -> Images
     """
     if x.dim() != 4 or not x.is_floating_point() or len(x) != len(y) or not len(x):
         raise UsageError("must be float pixels N×C×H×W with N labels, N > 0", parameter="images")
-    if not (x.min() >= 0 and x.max() <= 1):
-        raise UsageError("pixels must be in [0, 1]", parameter="images")
-    pixels, labels = x.detach().float().cpu().numpy(), y.detach().cpu().numpy().astype(np.int64)
+    try:
+        pixels = in_unit(x.detach().float().cpu().numpy())
+    except AdvtoolError as error:
+        raise UsageError(str(error), parameter="images") from None
+    labels = y.detach().cpu().numpy().astype(np.int64)
     classes = model.spec.classes if isinstance(model, Classifier) else None
     known = Head(classes=classes, num_classes=len(classes) if classes else None)
     head = complete(known, tuple(pixels.shape[1:]), int(labels.max()))

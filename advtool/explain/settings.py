@@ -144,7 +144,7 @@ class Explanation:
         if norm not in NORMS:
             raise unknown("norm", norm, NORMS, parameter="adv")
         if eps is not None:
-            check_radius(norm, eps)
+            check_radius(norm, eps, shape)
         found = chosen(methods)
         copies = saliency.SMOOTHGRAD_COPIES if steps is None else steps
         attributors = tuple(

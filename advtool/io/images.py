@@ -10,6 +10,7 @@ import numpy as np
 from advtool.errors import AdvtoolError
 from advtool.io import formats
 from advtool.io.shape import Shape
+from advtool.io.unit import in_unit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -130,6 +131,7 @@ def _decode_array(data: bytes) -> np.ndarray:
     if len(data) - offset != 4 * math.prod(shape):
         raise AdvtoolError(f".npy array of shape {shape} has {len(data) - offset} data bytes")
     pixels = np.frombuffer(data, "<f4", offset=offset).reshape(shape)
-    if not (pixels.min() >= 0 and pixels.max() <= 1):
-        raise AdvtoolError(f".npy pixels must lie in [0, 1], found {pixels.min():g} to {pixels.max():g}")
-    return pixels
+    try:
+        return in_unit(pixels)
+    except AdvtoolError as error:
+        raise AdvtoolError(f".npy {error}") from None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from advtool.errors import unknown
 from advtool.values import listed
 
 
@@ -16,20 +17,32 @@ class Table:
     by : the option, or options, by which an entry is chosen
     takes : entry → the fields that it uses. A field that no entry names is for all of them
     chosen : the entries that options choose; by default what stands in the field `by`, a comma list
+    others : whether there are entries that stand in no table
     """
 
     by: str
     takes: Mapping[str, frozenset[str]]
     chosen: Callable[[Any], Sequence[str]] | None = None
+    others: bool = False
 
     def entries(self, options: Any) -> Sequence[str]:
-        """The entries that are chosen; all of them while nothing is."""
+        """The entries that are chosen; all of them while nothing is.
+
+        Raises
+        ------
+        UsageError
+            for one that there is not, with the nearest that there are
+        """
         if self.chosen:
             return self.chosen(options)
         value = getattr(options, self.by)
         if value is None:
             return list(self.takes)
-        return value if isinstance(value, tuple) else value.split(",")
+        entries = value if isinstance(value, tuple) else value.split(",")
+        for entry in entries:
+            if entry not in self.takes and not self.others:
+                raise unknown(self.by, entry, self.takes, parameter=self.by)
+        return entries
 
     def takers(self, name: str) -> list[str]:
         """The entries that take a field; none if it is for all."""

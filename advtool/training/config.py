@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from advtool.errors import UsageError
 from advtool.options import declarations
+from advtool.registry import check_radius
 from advtool.threat import Threat
 from advtool.training.kinds import OBJECTIVES
 from advtool.training.options import Kept, Objective, Optimisation, Training
@@ -66,6 +67,8 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
         if settings do not go together
     """
     asked.validate()
+    if asked.eps is not None:
+        check_radius(asked.adv, asked.eps, shape)
     adversarial = asked.adv != "none" and asked.lam > 0 and asked.objective != "mart"
     replays = (asked.replays or REPLAYS) if asked.objective == "free" else 1
     decided = recipe(shape, asked.epochs, mirrored, adversarial, replays)

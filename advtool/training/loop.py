@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advtool import seeds
 from advtool.data.augment import augment
-from advtool.data.batches import Batches
+from advtool.data.batches import Batches, number_of_groups
 from advtool.errors import AdvtoolError
 from advtool.models.classifier import Classifier
 from advtool.threat import Threat
@@ -166,7 +166,7 @@ class Trainer:
     def _set_rate(self, epoch: int, step: int, replay: int) -> float:
         """Set the learning rate of this optimiser step; returns the number of epochs that will be done after it."""
         config, replays = self.config, self.objective.replays
-        per_epoch = replays * (math.ceil(self.batches.n / config.batch_size) if self.batches.n else step + 1)
+        per_epoch = replays * (number_of_groups(self.batches.n, config.batch_size) if self.batches.n else step + 1)
         total, done = config.epochs * per_epoch, epoch * per_epoch + step * replays + replay
         drops = [drop / config.epochs for drop in config.lr_drops]
         scale = factor(config.schedule, done, total, drops, config.lr_drop_factor)

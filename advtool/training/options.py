@@ -24,7 +24,7 @@ TABLES = (
     Table("adv", {"none": frozenset({"noise"}), **dict.fromkeys(registry.NORMS, _ATTACKED)}),
     Table("objective", {name: kind.takes for name, kind in OBJECTIVES.items()}),
     Table("schedule", {**dict.fromkeys(SCHEDULES, frozenset()), "step": frozenset({"lr_drops", "lr_drop_factor"})}),
-    Table("arch", {"mlp": frozenset({"hidden"})}),
+    Table("arch", {"mlp": frozenset({"hidden"})}, others=True),
 )
 
 

@@ -20,7 +20,7 @@ class Share:
         return cls(processes())
 
     def of(self, *batch: Tensor) -> tuple[Tensor, ...]:
-        """This process's rows; all of them if there are fewer rows than processes."""
+        """This process's rows; all of them if that would leave a process fewer than two, too few for BatchNorm."""
         if self._is_whole(len(batch[0])):
             return batch
         return tuple(tensor.tensor_split(self.here.world)[self.here.rank] for tensor in batch)
@@ -59,7 +59,7 @@ class Share:
                 buffer /= self.here.world
 
     def _is_whole(self, rows: int) -> bool:
-        return self.here.world == 1 or rows < self.here.world
+        return self.here.world == 1 or rows < 2 * self.here.world
 
 
 def synchronized(net: nn.Module, device: torch.device) -> nn.Module:

@@ -27,7 +27,15 @@ from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
 from advtool.training.selection import is_over
-from advtool.training.setup import TrainingData, hold_out, new_model, read_training_data, resizing, start_from
+from advtool.training.setup import (
+    TrainingData,
+    check_batches,
+    hold_out,
+    new_model,
+    read_training_data,
+    resizing,
+    start_from,
+)
 from advtool.training.state import State, check_same
 from advtool.training.watched import fitted, matched
 
@@ -150,6 +158,8 @@ class TrainingRun:
     ) -> None:
         """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
         watched = self.curves  # refused before the first epoch if they do not fit
+        if self.config.epochs:
+            check_batches(self.model, self.data.n, self.config.batch_size)
         if self.asked.compile:
             self.model.compile()
         self.model.net = synchronized(self.model.net, self.device)

@@ -1,5 +1,6 @@
 """From data and wishes to a model and batches."""
 
+import copy
 import itertools
 import warnings
 from dataclasses import dataclass, replace
@@ -180,6 +181,27 @@ def keeps_classes(names: tuple[str, ...], known: tuple[str, ...]) -> bool:
         return match(names, known).by != POSITION
     except ClassMismatch:
         return False
+
+
+@torch.no_grad()
+def check_batches(model: Classifier, n: int, batch_size: int) -> None:
+    """Refuse batches of one image where BatchNorm would see one value per channel, of which there is no deviation.
+
+    Raises
+    ------
+    UsageError
+        naming the batch size, or the number of images where that is 1
+    """
+    if min(n, batch_size) > 1:
+        return
+    parameter = next(model.parameters())
+    try:
+        copy.deepcopy(model).train()(torch.zeros(1, *model.spec.shape, device=parameter.device))
+    except ValueError:
+        words = f"BatchNorm of {model.spec.arch} cannot train on one image of {shape_text(model.spec.shape)} at a time"
+        if n == 1:
+            raise AdvtoolError(f"{words}: there is only one; give it more images") from None
+        raise UsageError(f"{words}; take 2 or more", "batch_size", batch_size) from None
 
 
 def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -4,6 +4,7 @@ import io
 import pickle
 import tarfile
 
+import in_process
 import numpy as np
 import pytest
 from PIL import Image
@@ -72,6 +73,17 @@ def assert_fails(process, status: int, *words: str) -> None:
         (["data", "{a,b.tar"], ["unbalanced"]),
         (["trian"], ["train"]),
         (["train", "--ep", "1"], ["--ep"]),
+        (["train", "--epochs"], ["--epochs: needs a value"]),
+        (["train", "-seed", "1"], ["--seed"]),
+        (["--verson"], ["--version"]),
+        (["train", "digits"], ["--data digits"]),
+        (["relabel", "m.safetensors"], ["--predict m.safetensors"]),
+        (["distill", "-"], ["--data -"]),
+        (["explain", "pgd"], ["advtool explain --help"]),
+        (["theory", "gaussian", "3"], ["advtool theory gaussian --help"]),
+        (["data", "digits", "mnist"], ["'mnist'", "one SOURCE"]),
+        (["help", "trian"], ["train"]),
+        (["train", "help"], ["advtool train --help"]),
         (["data", "digits", "--split", "validation"], ["validation", "train, test"]),
         (["data", "digits", "--info", "--verify"], ["exclude"]),
     ],
@@ -189,3 +201,10 @@ def test_an_upstream_stage_that_dies(shell, tmp_path):
     assert b"the stage before this one wrote nothing" in process.stderr
     assert process.stdout == b""
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["theory"], ["theory", "gaussian"]])
+def test_help_before_a_command_is_help_of_it(words):
+    expected = in_process.run(*words, "--help")
+    assert in_process.run("help", *words) == expected and "Usage: advtool" in expected[1]
+    assert in_process.run(*words[:1], "help", *words[1:])[1] == expected[1] or words == ["train"]

@@ -11,12 +11,12 @@ from tests_support import environment
 def terminal(tmp_path):
     """Run the command at a pseudo-terminal; returns (everything shown, exit status)."""
 
-    def run(*arguments: str) -> tuple[str, int]:
+    def run(*arguments: str, **variables: str) -> tuple[str, int]:
         child = pexpect.spawn(
             sys.executable,
             ["-m", "advtool", *map(str, arguments)],
             cwd=str(tmp_path),
-            env=environment(TERM="xterm"),
+            env=environment(TERM="xterm", **variables),
             timeout=120,
             encoding="utf-8",
             codec_errors="replace",
@@ -63,6 +63,14 @@ def test_data_at_a_terminal(terminal, tmp_path):
     assert "cifar10" in shown
     shown, status = terminal("data", "digits", "--split", "test")
     assert status == 0 and (tmp_path / "digits-test.tar").exists()
+
+
+def test_a_terminal_that_knows_ascii_only(terminal):
+    plain = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    shown, status = terminal("train", "--epochs", "1", "-n", "129", "--arch", "mlp", "-o", "möb.safetensors", **plain)
+    assert status == 0 and shown.isascii() and "+---" in shown and "wrote m?b.safe" in shown
+    shown, status = terminal("data", "digits", "--info", **plain)
+    assert status == 0 and shown.isascii() and "1x8x8" in shown
 
 
 @pytest.mark.parametrize("command", ["train", "data"])

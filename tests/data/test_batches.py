@@ -5,7 +5,7 @@ import torch
 
 from advtool import keyed
 from advtool.data.arrays import load
-from advtool.data.batches import MemoryBatches, StreamBatches, in_order, to_float
+from advtool.data.batches import MemoryBatches, StreamBatches, grouped, in_order, number_of_groups, to_float
 from advtool.data.sources import Shards, resolve
 from advtool.errors import AdvtoolError
 from advtool.io.head import Head
@@ -60,6 +60,24 @@ def test_batches_are_float_full_and_on_the_device(batches):
         assert 0 <= pixels.min() <= pixels.max() <= 1
         sizes.append((len(pixels), len(labels), len(ids)))
     assert sizes == [(8, 8, 8)] * 6 + [(2, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [(7, [7] * 6 + [8]), (49, [50]), (48, [48, 2]), (50, [50]), (64, [50]), (1, [1] * 50)]
+)
+def test_a_last_image_alone_joins_the_batch_before_it(batches, batch_size, sizes):
+    epoch = list(batches(batch_size=batch_size).epoch(0))
+    assert [len(labels) for _, labels, _ in epoch] == sizes
+    reference = flat(batches(batch_size=8).epoch(0))
+    assert all(torch.equal(a, b) for a, b in zip(flat(epoch), reference, strict=True))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_the_number_of_groups_is_that_of_the_groups(size):
+    for n in range(20):
+        groups = list(grouped(iter(range(n)), size))
+        assert [item for group in groups for item in group] == list(range(n))
+        assert number_of_groups(n, size) == len(groups)
 
 
 def test_the_order_depends_on_seed_and_epoch_only(batches):

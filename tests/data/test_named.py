@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import pickle
 import socket
@@ -128,6 +129,36 @@ def test_a_corrupt_file_is_a_clear_error(tmp_path, file, data):
         load(resolve("mnist", "test", tmp_path))
 
 
+@pytest.mark.parametrize("name", FAMILY)
+def test_idx_files_are_read_gzipped_as_well(tmp_path, name):
+    raw = write_idx(tmp_path, name)
+    expected = [load(resolve(name, split, tmp_path)) for split in SIZES]
+    for path in list(raw.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    for images, split in zip(expected, SIZES, strict=True):
+        np.testing.assert_array_equal(load(resolve(name, split, tmp_path)).pixels, images.pixels)
+    (raw / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert len(load(resolve(name, "train", tmp_path))) == SIZES["train"]
+    with pytest.raises(AdvtoolError, match=r"t10k-labels-idx1-ubyte.gz in it .*--download"):
+        load(resolve(name, "test", tmp_path))
+
+
+@pytest.mark.parametrize("data", [b"", gzip.compress(b""), gzip.compress(idx(content("test")[0]))[:-9], b"\x1f\x8bno"])
+def test_a_damaged_gzip_is_a_clear_error(tmp_path, data):
+    raw = write_idx(tmp_path, "mnist")
+    (raw / "t10k-images-idx3-ubyte").unlink()
+    (raw / "t10k-images-idx3-ubyte.gz").write_bytes(data)
+    with pytest.raises(AdvtoolError, match=r"^mnist: cannot read .*t10k-images-idx3-ubyte.gz: .*--download"):
+        load(resolve("mnist", "test", tmp_path))
+
+
+def test_an_archive_that_is_not_unpacked_is_named(tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
+    with pytest.raises(AdvtoolError, match=r"cifar-10-python.tar.gz is still packed; `advtool .*--download"):
+        resolve("cifar10", "test", tmp_path).open()
+
+
 def write_cifar10(root, monkeypatch):
     """CIFAR-10 in its own format, with two images a batch, and the checksums that torchvision checks."""
     import torchvision.datasets
@@ -165,7 +196,7 @@ def test_cifar10_batches_are_read_channels_first(tmp_path, monkeypatch):
 def test_a_damaged_cifar10_is_told_from_a_missing_one(tmp_path, monkeypatch):
     write_cifar10(tmp_path, monkeypatch)
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"damaged")
-    with pytest.raises(AdvtoolError, match=r"cifar10: cannot read .*cifar-10-batches-py"):
+    with pytest.raises(AdvtoolError, match=r"cifar10: cannot read .*cifar-10-batches-py: .*--download"):
         resolve("cifar10", "test", tmp_path).open()
 
 

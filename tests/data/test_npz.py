@@ -1,4 +1,7 @@
 import io
+import shlex
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -67,6 +70,33 @@ def test_channels_first_floats_and_class_names(tmp_path):
     assert images.head.classes == ("ant", "bee", "cat", "dog")
 
 
+def test_class_names_in_bytes_and_in_numbers(tmp_path):
+    for classes, names in (
+        (np.array([b"ant", "b\u00e9e".encode(), b"\xff"]), ("ant", "b\u00e9e", "\ufffd")),
+        (np.array([3, 5, 7]), ("3", "5", "7")),
+    ):
+        assert load(resolve(archive(tmp_path, x=grey(), y=LABELS, classes=classes))).head.classes == names
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_out_by_rounding_are_clipped(tmp_path, kind):
+    pixels = np.full((N, 4, 4), 0.5, kind)
+    pixels[0, 0, :2] = [1.0000001, -1e-9]
+    images = load(resolve(archive(tmp_path, x=pixels, y=LABELS)))
+    assert images.pixels[0, 0, 0, :3].tolist() == [1, 0, 0.5] and images.pixels.dtype == np.float32
+
+
+def test_an_array_alone_is_refused_with_the_way_to_an_archive(tmp_path):
+    path = tmp_path / "it's.npy"
+    np.save(path, grey())
+    np.save(tmp_path / "LABELS.npy", LABELS)
+    with pytest.raises(UsageError) as caught:
+        resolve(str(path))
+    _, _, command = str(caught.value).partition("python -c ")
+    subprocess.run([sys.executable, "-c", *shlex.split(command)], cwd=tmp_path, check=True)
+    np.testing.assert_array_equal(load(resolve(str(path.with_suffix(".npz")))).pixels[:, 0], grey())
+
+
 @pytest.mark.parametrize("kind", ["uint8", "float32"])
 def test_samples_and_arrays_are_the_same(tmp_path, kind):
     pixels = colour() if kind == "uint8" else (colour() / 255).astype(np.float32)
@@ -91,7 +121,12 @@ def test_samples_and_arrays_are_the_same(tmp_path, kind):
         ({"x": grey(), "y": LABELS - 1}, "from 0"),
         ({"x": grey(), "y": LABELS + 0.5}, "integers"),
         ({"x": grey(), "y": LABELS, "classes": np.array(["a"])}, "label 2"),
-        ({"x": np.array([{}] * N), "y": LABELS}, "cannot read"),
+        ({"x": np.array([{}] * N), "y": LABELS}, "cannot read x: an array of Python objects"),
+        ({"x": grey(), "y": LABELS, "classes": np.array(["a", "b", None])}, "classes: an array of Python objects"),
+        ({"x": grey(), "y": LABELS, "classes": np.array([["a"], ["b"], ["c"]])}, "list of names, .*3×1"),
+        ({"x": grey(), "y": LABELS, "classes": np.array("abc")}, "list of names, .*one value"),
+        ({"x": grey(), "y": LABELS, "classes": np.array([0.5, 1, 2])}, "list of names, .*float64"),
+        ({"x": np.full((N, 4, 4), 1.000002), "y": LABELS}, "found 1.000002 to 1.000002"),
     ],
 )
 def test_arrays_that_are_none_of_images_and_labels(tmp_path, arrays, words):

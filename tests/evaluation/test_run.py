@@ -98,6 +98,14 @@ def test_tensors_and_several_models(model, validate):
     for wrong in ((x[0], y), (2 * x, y), (x, y[1:]), ((255 * x).byte(), y), (x[:0], y[:0])):
         with pytest.raises(UsageError, match="images"):
             evaluate(model, wrong)
+    with pytest.raises(UsageError, match="eps 128: .* are at most 8 apart"):
+        evaluate(model, images, adv="l2", eps=(0.5, 128))
+    rounded = x.clone()
+    rounded[0, 0, 0, :2] = torch.tensor([-1e-9, 1.0000001])
+    exact = rounded.clamp(0, 1)
+    assert evaluate(model, (rounded, y), adv="l2", eps=0.3)["clean"] == evaluate(model, (exact, y))["clean"]
+    with pytest.raises(UsageError, match=r"images: pixels must lie in \[0, 1\], found 0 to 1.0001$"):
+        evaluate(model, (x * 1.0001 / x.max(), y))
     with pytest.raises(UsageError, match="per_sample"):
         evaluate({"a": model, "b": model}, images, adv="l2", eps=0.3, per_sample="x")
 

@@ -218,6 +218,23 @@ def test_npy_of_another_kind_is_refused(array):
     assert "must be float32 C×H×W" in fault(out.getvalue(), "npy")
 
 
+@pytest.mark.parametrize(("value", "expected"), [(1.0000001, 1), (-1e-9, 0), (1 + 9e-7, 1), (-9e-7, 0)])
+def test_npy_pixels_out_of_the_unit_interval_by_rounding_are_clipped(value, expected):
+    pixels = make.floats()
+    pixels[1, 2, 3] = value
+    decoded = images.decode(images.encode_npy(pixels), "npy")
+    assert decoded[1, 2, 3] == expected and decoded.dtype == np.float32
+    pixels[1, 2, 3] = expected
+    np.testing.assert_array_equal(decoded, pixels)
+
+
+@pytest.mark.parametrize(("value", "words"), [(1.0001, "1.0001"), (1.000002, "1.000002"), (-2e-6, "-2e-06")])
+def test_what_is_out_is_told_from_what_is_in(value, words):
+    pixels = make.floats()
+    pixels[1, 2, 3] = value
+    assert words in fault(images.encode_npy(pixels), "npy")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1e-3, 1.001, 255])
 def test_npy_pixels_outside_of_the_unit_interval_are_refused(value):
     pixels = make.floats()

@@ -190,3 +190,17 @@ def test_free_replays_a_batch_and_carries_the_perturbation_over(norm):
     assert torch.allclose(kind.state()["delta"], delta, atol=1e-5)
     for ours, reference in zip(net.parameters(), by_hand.parameters(), strict=True):
         assert torch.allclose(ours, reference, atol=1e-5)
+
+
+def test_free_takes_a_batch_of_one_image_more():
+    net, settings = model(), config("free", replays=2)
+    kind, this = objective(net, settings), batch(settings.threat)
+    more = replace(this, x=torch.cat([this.x, this.x[:1]]), y=torch.cat([this.y, this.y[:1]]))
+    for each in (this, more, this):
+        kind.outcome(each).loss.backward()
+        kind.stepped()
+    state = kind.state()
+    assert len(state["delta"]) == len(this.x) + 1
+    other = objective(net, settings)
+    other.restore(state)
+    assert torch.equal(other.state()["delta"], state["delta"])

@@ -16,7 +16,7 @@ from advtool.io import checkpoints, streams
 from advtool.training.parallel import Share
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "advtool"]
-# 97 images in batches of 32: the last has 1 row, fewer than there are processes.
+# 98 images in batches of 32: the last has 2 rows, too few to be shared by two processes.
 TRAIN = ["train", "--arch", "mlp", "--hidden", "16", "--epochs", "3", "--batch-size", "32"]
 
 
@@ -37,7 +37,7 @@ def history_of(path) -> list[dict]:
 
 
 def test_two_processes_train_to_the_same_curve_as_one(advtool, tmp_path):
-    arguments = [*TRAIN, "-n", 97, "--adv", "l2", "--eps", "0.5", "--test-limit", "50"]
+    arguments = [*TRAIN, "-n", 98, "--adv", "l2", "--eps", "0.5", "--test-limit", "50"]
     assert advtool(*arguments, "-o", "one.safetensors").returncode == 0
     done = run(tmp_path, *arguments, "-o", "two.safetensors", "--json")
     assert done.returncode == 0, done.stderr.decode()
@@ -84,7 +84,12 @@ def test_shares_are_disjoint_and_whole():
     assert [Share(Processes(rank, 3)).counts(11) for rank in range(3)] == [True] * 3
 
 
-def test_a_batch_of_fewer_rows_than_processes_is_done_by_all_and_counted_once():
-    rows = torch.arange(2)
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_a_batch_that_would_leave_a_process_one_row_is_done_by_all_and_counted_once(n):
+    rows = torch.arange(n)
     assert all(torch.equal(Share(Processes(rank, 3)).of(rows)[0], rows) for rank in range(3))
-    assert [Share(Processes(rank, 3)).counts(2) for rank in range(3)] == [True, False, False]
+    assert [Share(Processes(rank, 3)).counts(n) for rank in range(3)] == [True, False, False]
+
+
+def test_shares_have_two_rows_at_least():
+    assert [len(Share(Processes(rank, 3)).of(torch.arange(6))[0]) for rank in range(3)] == [2, 2, 2]

@@ -73,7 +73,7 @@ def file_vector(path: str) -> tuple[float, ...]:
 
             values = np.load(path, allow_pickle=False).ravel().astype(float).tolist()
         else:
-            content = Path(path).read_text()
+            content = Path(path).read_text("utf-8")
             parts = json.loads(content) if content.lstrip().startswith("[") else content.replace(",", " ").split()
             values = [float(part) for part in parts]
     except OSError as error:

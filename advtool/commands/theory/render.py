@@ -111,12 +111,9 @@ def check(report: Report) -> None:
 
 def errata(paper: str, rows: Iterable["Erratum"]) -> None:
     """The errata of a paper."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("", "place", "printed", "right", "why", show_lines=True)
     for row in rows:
         table.add_row(row.id, row.place, row.printed, row.right, row.why)
-    found = Console()
-    found.print(paper, style="bold", highlight=False, soft_wrap=True)
-    found.print(table)
+    console.print_table(paper, table)

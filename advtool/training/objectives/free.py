@@ -26,6 +26,8 @@ class Free(Objective):
 
     def outcome(self, batch: Batch) -> Outcome:
         self._adversary = batch.adversary
+        if missing := max(0, len(batch.x) - len(self._delta)):  # the last batch may have one image more
+            self._delta = torch.cat([self._delta, self._delta.new_zeros(missing, *self._delta.shape[1:])])
         self._used = self._delta[: len(batch.x)].clone().requires_grad_()
         logits = self.logits((batch.x + self._used).clamp(0, 1))
         return Outcome(self.cross_entropy(logits, batch.y), adversarial=hits(logits, batch.y))
@@ -41,4 +43,4 @@ class Free(Objective):
         return {"delta": self._delta.clone()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        self._delta.copy_(state["delta"])
+        self._delta = state["delta"].clone().to(self._delta.device)
