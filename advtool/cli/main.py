@@ -97,12 +97,20 @@ def main() -> None:
     """Run the command line and exit with its status."""
     encoding.install()
     console.install_warnings()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end)
     try:
         status = _run()
     except KeyboardInterrupt:
         status = INTERRUPTED
     sys.exit(status)
+
+
+def _end(number: int, _: object) -> None:
+    """End as after an error, so that nothing is left behind; the same signal again does not disturb that."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _run() -> int:

@@ -1,12 +1,14 @@
 """Where results go: stdout when it is a pipe or a file, a fresh file at a terminal, or where -o says."""
 
 import json
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from advtool.errors import UsageError
+from advtool.cli import descriptors
+from advtool.errors import AdvtoolError, UsageError
 from advtool.io.atomic import StandardOutput, is_special, whole_file
 from advtool.io.figures import figure_format
 
@@ -49,10 +51,14 @@ def destination(
 
     Raises
     ------
+    AdvtoolError
+        if it would go to a stdout that is closed
     UsageError
         if the output exists and `force` is not set, its directory is missing or not writable, or binary output
-        would go to a terminal
+        would go to a terminal; if its name is that of a link to nothing, or no file can have it
     """
+    if out in (None, "-") and 1 in descriptors.closed:
+        raise AdvtoolError("stdout: cannot write (it is closed); name a file with `-o`")
     if out is None:
         return Destination(_fresh_path(stem, suffix)) if sys.stdout.isatty() else Destination(None)
     if out == "-":
@@ -62,12 +68,30 @@ def destination(
     path = Path(out)
     if is_special(path):
         return Destination(path)
+    check_name(path, parameter)
     check_directory(path.parent, parameter)
     if path.is_dir():
         raise UsageError("is a directory", parameter, out)
     if path.is_file() and not (force or may_replace):
         raise UsageError("exists; -f overwrites it", parameter, out)
     return Destination(path)
+
+
+def check_name(path: str | Path, parameter: str = "out") -> None:
+    """Refuse what no file can be written to: a link to nothing, a name that is too long, a place inside a file."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot be written ({error.strerror})", parameter, path) from None
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        message = f"is a link to {os.readlink(path)}, which does not exist; remove it or name another file"
+        raise UsageError(message, parameter, path) from None
+    except OSError as error:
+        raise UsageError(f"cannot be written ({error.strerror})", parameter, path) from None
 
 
 def check_directory(directory: Path, parameter: str = "out") -> None:
@@ -83,6 +107,7 @@ def check_directory(directory: Path, parameter: str = "out") -> None:
 def check_figure(path: str) -> None:
     """Refuse a file for ``--plot`` that no figure can be written to."""
     figure_format(path)
+    check_name(path, "plot")
     check_directory(Path(path).parent, "plot")
 
 

@@ -8,6 +8,7 @@ from advtool.cli import output
 from advtool.cli.train import Train
 from advtool.data.sources import Source
 from advtool.errors import UsageError
+from advtool.training.state import StateFile
 
 
 def stem(source: Source, options: Train) -> str:
@@ -25,11 +26,18 @@ def checkpoint_destination(stem: str, options: Train) -> output.Destination:
     stem : of the file name that is made up at a terminal
     """
     destination = output.destination(options.out, stem, ".safetensors", options.force, may_replace=options.resume)
+    check_state(destination)
     if options.json and destination.path is None:
         raise UsageError("stdout carries the checkpoint; name a file for it with -o", "json")
     if options.resume and not (options.out and destination.regular):
         raise UsageError("needs -o FILE, beside which the state of the run lies", "resume")
     return destination
+
+
+def check_state(destination: output.Destination) -> None:
+    """Refuse a name beside which the state of the run would have none."""
+    if destination.regular:
+        output.check_name(StateFile.beside(destination.regular))
 
 
 def check_processes(source: Source, places: Sequence[output.Destination | None], options: Train) -> None:

@@ -1,5 +1,6 @@
 """Where commands that make shards write them: one tar, or a directory of shards."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def shard_destination(
     out, several = options.out, distributed.processes().world > 1
     if several and not resumable:
         raise UsageError("several processes are for train, attack, distill and eval")
-    if not (out and out != "-" and (out.endswith("/") or Path(out).is_dir() or options.shard_size)):
+    if not (out and out != "-" and (out.endswith("/") or os.path.isdir(out) or options.shard_size)):
         if resume:
             raise UsageError("needs -o DIR/, in which the finished shards lie", "resume")
         if options.shard_size:
@@ -128,6 +129,7 @@ def shard_destination(
 def _check(directory: ShardDirectory, force: bool, resume: bool, parameter: str) -> None:
     """Refuse a directory that cannot be written to, or that holds shards that nobody said what to do with."""
     path = directory.path
+    output.check_name(path, parameter)
     if not path.is_dir():
         output.check_directory(path.parent, parameter)
         if path.exists():

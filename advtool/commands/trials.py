@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from advtool.cli import console, output
+from advtool.commands.checkpoint_output import check_state
 from advtool.distributed import processes
 from advtool.errors import UsageError
 from advtool.evaluation.statistics import spread
@@ -22,7 +23,10 @@ def destinations(out: str | None, seeds: Sequence[int], force: bool, resume: boo
     if out == "-" or is_special(path):
         raise UsageError("--trials writes a file per trial; name one", "out", out)
     names = [str(path.with_name(f"{path.stem}-{seed}{path.suffix}")) for seed in seeds]
-    return [output.destination(name, "", "", force, may_replace=resume) for name in names]
+    places = [output.destination(name, "", "", force, may_replace=resume) for name in names]
+    for place in places:
+        check_state(place)
+    return [*places]
 
 
 def train_trials(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from advtool.errors import AdvtoolError
+from advtool.io.temporary import temporary_file
 
 _DESCRIPTOR = re.compile(r"/dev/(std(in|out|err)|fd/\d+)$|/proc/[^/]+/fd/\d+$")
 
@@ -33,16 +34,11 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
                 yield file
             return
         target = Path(os.path.realpath(path))
-        temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}.tmp")
-        try:
-            with open(temporary, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+        with temporary_file(target) as (file, temporary):
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
             os.replace(temporary, target)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
         sync_directory(target.parent)
 
 
@@ -87,6 +83,6 @@ def is_special(path: str | Path) -> bool:
         return True
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError:
+    except OSError:  # there is none, or none that could be opened, which whoever opens it says
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

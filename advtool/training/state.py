@@ -13,6 +13,7 @@ from advtool.errors import AdvtoolError
 from advtool.io import checkpoints, streams
 from advtool.io.atomic import whole_file
 from advtool.io.checkpoints import CheckpointFile
+from advtool.io.temporary import stem, sweep
 from advtool.models.classifier import Classifier
 
 PARTS = ("model", "optimizer", "objective", "average", "kept")
@@ -93,8 +94,13 @@ class StateFile:
     """
 
     def __init__(self, out: Path | None, run: dict):
-        self.path = Path(f"{os.path.realpath(out)}.state") if out else None
+        self.path = self.beside(out) if out else None
         self._run = json.loads(json.dumps(run))
+
+    @staticmethod
+    def beside(out: Path) -> Path:
+        """Where the state of a run lies that writes to `out`."""
+        return Path(f"{os.path.realpath(out)}.state")
 
     def exists(self) -> bool:
         """Whether a run left its state."""
@@ -112,9 +118,11 @@ class StateFile:
                 file.write(state.to_bytes(self._run))
 
     def remove(self) -> None:
+        """Remove it, and what killed runs left of it."""
         if self.path:
             with suppress(FileNotFoundError):
                 self.path.unlink()
+            sweep(self.path.parent, stem(self.path.name))
 
 
 def check_same(before: dict, now: dict, path: str, prefix: str = "") -> None:
