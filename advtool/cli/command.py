@@ -34,6 +34,8 @@ class Strict(TyperCommand):
                 raise UsageError(f"{', '.join([option.opts[-1], *option.secondary_opts])}: given more than once")
             found = values[option.name]
             for value in found if isinstance(found, list) else [found]:
+                if value == "":
+                    raise UsageError(f"{_named(option)}: must not be empty")
                 if isinstance(value, str) and value in known:
                     raise UsageError(f"{option.opts[-1]}: needs a value, and {value} is an option")
         if rest and meant.HELP not in args:
@@ -45,6 +47,11 @@ class Strict(TyperCommand):
             if parameter.param_type_name == "argument":
                 return UsageError(f"unexpected argument '{word}': one SOURCE at a time; '{{a,b}}.tar' or a glob is one")
         return meant.stray(word, known, path)
+
+
+def _named(parameter: Any) -> str:
+    """An option as it is typed, an argument as the help calls it."""
+    return parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar.strip("[]")
 
 
 def command(app: typer.Typer, options: type[Options], run: str) -> None:

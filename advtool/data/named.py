@@ -11,7 +11,7 @@ from advtool.data.catalogue import ENTRIES
 from advtool.data.files import Files
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import Head
-from advtool.io.shape import Shape
+from advtool.io.shape import Shape, shape_text
 
 _FILES = {name: entry.files for name, entry in ENTRIES.items() if entry.files}
 NAMES = tuple(_FILES)
@@ -42,9 +42,17 @@ class Named:
         """Read the arrays; AdvtoolError if the files are missing or damaged."""
         entry = ENTRIES[self.name]
         data, labels, found = self.files.load(self.name, self.data_root, self.split, self.download)
-        pixels, classes = _channels_first(data, entry.shape), entry.classes or found or ()
-        if len(labels) != len(pixels) or not 0 <= labels.min() <= labels.max() < len(classes):
-            raise AdvtoolError(f"{self.name}: {self.expected_path}: labels do not fit the images or the classes")
+        fault, classes = f"{self.name}: {self.expected_path}", entry.classes or found or ()
+        if not len(data):
+            raise AdvtoolError(f"{fault}: holds no images")
+        pixels = _channels_first(data, entry.shape)
+        if pixels.shape[1:] != entry.shape or pixels.dtype != np.uint8:
+            held = f"{shape_text(pixels.shape[1:])} of {pixels.dtype}"
+            raise AdvtoolError(f"{fault}: holds images of {held}, not {shape_text(entry.shape)} of uint8")
+        if labels.shape != (len(pixels),):
+            raise AdvtoolError(f"{fault}: {len(pixels):,} images, and {shape_text(labels.shape)} labels")
+        if not 0 <= labels.min() <= labels.max() < len(classes):
+            raise AdvtoolError(f"{fault}: labels do not fit the images or the classes")
         head = Head(classes, len(classes), entry.shape, self.split, entry.source or self.name)
         return ArrayReader(pixels, labels, head, self.name)
 
@@ -78,4 +86,4 @@ def describe() -> list[dict]:
 def _channels_first(data: np.ndarray, shape: Shape) -> np.ndarray:
     if data.ndim == 3:
         return data[:, None]
-    return data if data.shape[1:] == shape else data.transpose(0, 3, 1, 2)
+    return data.transpose(0, 3, 1, 2) if data.ndim == 4 and data.shape[1:] != shape else data

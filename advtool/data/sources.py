@@ -118,6 +118,8 @@ def resolve(
     """
     if spec is None:
         spec = "-" if streams.stdin_is_data() else EMBEDDED
+    if not spec:
+        raise UsageError("must not be empty", parameter="data")
     if spec == "-":
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError("stdin is a terminal; pipe shards in: … | advtool …", parameter="data", value=spec)

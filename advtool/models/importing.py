@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from advtool.errors import AdvtoolError
+from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints, foreign, streams
 from advtool.io.checkpoints import MAX_BYTES, CheckpointFile
 from advtool.io.foreign import ForeignFile
@@ -31,6 +31,8 @@ def read_path(path: str | Path, wanted: Wanted | None = None) -> CheckpointFile:
     AdvtoolError
         if it is something else, damaged, unsafe, or does not fit the architecture
     """
+    if not str(path):
+        raise UsageError("the name of a checkpoint must not be empty")
     file = foreign.locate(Path(path))
     if foreign.is_index(file):
         found: CheckpointFile | ForeignFile = foreign.read_parts(file)

@@ -230,3 +230,23 @@ def test_describe_lists_every_name():
     entries = {entry["name"]: entry for entry in named.describe()}
     assert tuple(entries) == named.NAMES
     assert entries["svhn"] == {"name": "svhn", "shape": [3, 32, 32], "train": 73_257, "test": 26_032}
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "fault"),
+    [
+        (np.zeros((3, 14, 56), np.uint8), np.zeros(3, np.uint8), "14×56, not 28×28"),
+        (np.zeros((3, 32, 32), np.uint8), np.zeros(3, np.uint8), "32×32, not 28×28"),
+        (np.zeros((3, 28, 28, 1), np.uint8), np.zeros(3, np.uint8), "no IDX file of images"),
+        (np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8), "holds no images"),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros(4, np.uint8), "3 images, and 4 labels"),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros((3, 1), np.uint8), "no IDX file of labels"),
+        (np.zeros((3, 28, 28), np.uint8), np.array([0, 10, 0], np.uint8), "do not fit"),
+    ],
+)
+def test_idx_files_of_another_shape_are_refused(tmp_path, images, labels, fault):
+    raw = write_idx(tmp_path, "mnist")
+    (raw / "t10k-images-idx3-ubyte").write_bytes(idx(images))
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(idx(labels))
+    with pytest.raises(AdvtoolError, match=fault):
+        load(resolve("mnist", "test", tmp_path))
