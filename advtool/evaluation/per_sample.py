@@ -1,12 +1,15 @@
 """What became of each sample, as JSON lines that an interrupted run goes on from."""
 
+import fcntl
+import hashlib
 import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from torch import Tensor
 
@@ -31,6 +34,7 @@ class SampleOutcome:
     broken_by : name of the first attack that changed a right prediction; ``clean`` if it was wrong from the
         start; None if the image stands
     distance : norm of the perturbation that broke it, 0 for ``clean``
+    image : which image it was, see `fingerprint`; None in files of earlier versions
     """
 
     key: str
@@ -39,15 +43,25 @@ class SampleOutcome:
     prediction: int
     broken_by: str | None
     distance: float | None
+    image: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def check(self) -> None:
+        """Raise ValueError if it was read from something that is no outcome."""
+        texts = isinstance(self.key, str) and isinstance(self.image, str | None)
+        labels = all(isinstance(number, int) and number >= 0 for number in (self.label, self.prediction))
+        norms = all(isinstance(x, float | int) and math.isfinite(x) for x in (self.eps, self.distance or 0))
+        if not (texts and labels and norms and isinstance(self.broken_by, str | None)):
+            raise ValueError
 
 
 class PerSampleFile:
     """A file of JSON lines: first what run this is, then a `SampleOutcome` in each. It only ever grows.
 
-    Of a last line that was cut short the beginning is removed, and its sample is done again.
+    Of a last line that was cut short the beginning is removed, and its sample is done again. An outcome is of the image
+    that it was found for, and is not taken for that of another image with the same key.
 
     Parameters
     ----------
@@ -56,7 +70,9 @@ class PerSampleFile:
 
     def __init__(self, path: str | Path, runs: Sequence[Mapping[str, Any]]):
         self._path = Path(path)
-        self._known: dict[tuple[str, float], SampleOutcome] = {}
+        self._known: dict[tuple[str, float], list[SampleOutcome]] = {}
+        self._images: dict[str, set[str]] = {}
+        self._met: dict[str, set[str]] = {}
         starts = [json.dumps({"schema": SCHEMA, "run": run}, sort_keys=True).encode() + b"\n" for run in runs]
         self._special = is_special(path)
         with writing(path):
@@ -66,11 +82,36 @@ class PerSampleFile:
             sync_directory(self._path.parent)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return sum(map(len, self._known.values()))
 
-    def known(self, key: str, eps: float) -> SampleOutcome | None:
-        """The outcome of a sample that is in the file already."""
-        return self._known.get((key, eps))
+    def known(self, key: str, eps: float, image: str | None = None) -> SampleOutcome | None:
+        """The outcome of a sample that is in the file already.
+
+        Parameters
+        ----------
+        image : which image it has to be of; None for the last that was written
+
+        Raises
+        ------
+        AdvtoolError
+            if the file is of another image with that key, or of an earlier version and does not say of which
+        """
+        found = self._known.get((key, eps), [])
+        if image is None:
+            return found[-1] if found else None
+        if any(outcome.image is None for outcome in found):
+            raise AdvtoolError(
+                f"{self._path}: was written by an earlier version and may be of other images than these;"
+                " remove it or name another file"
+            )
+        met = self._met.setdefault(key, set())  # several shards may have samples of one key
+        met.add(image)
+        others = self._images.get(key, set())
+        if image not in others and others - met:
+            raise AdvtoolError(
+                f"{self._path}: is of other images: its '{key}' is not the one here; remove it or name another file"
+            )
+        return next((outcome for outcome in found if outcome.image == image), None)
 
     def append(self, outcomes: Iterable[SampleOutcome]) -> None:
         """Add outcomes, on disk before this returns."""
@@ -78,39 +119,52 @@ class PerSampleFile:
 
     def _write(self, lines: bytes) -> None:
         with writing(self._path), open(self._path, "ab") as file:
+            self._lock(file)
             file.write(lines)
             file.flush()
             if not self._special:
                 os.fsync(file.fileno())
 
+    def _lock(self, file: BinaryIO) -> None:
+        """Until the file is closed: what is half written by another process is no line that was cut short."""
+        if not self._special:
+            with suppress(OSError):  # there are none on some file systems
+                fcntl.flock(file, fcntl.LOCK_EX)
+
     def _read(self, starts: Sequence[bytes]) -> bool:
         """Take note of the outcomes that are there, and cut off an incomplete last line: whether there is a start."""
         if not self._path.exists():
             return False
-        end = 0
         with open(self._path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                if number == 1 and line not in starts:
-                    raise self._of_another_run()
-                if number > 1:
-                    self._remember(line, number)
-                end += len(line)
-            else:
-                line = b""
-        if end == 0 and line and not any(start.startswith(line) for start in starts):
-            raise self._of_another_run()
-        if line:
-            os.truncate(self._path, end)
+            self._lock(file)
+            end, rest = self._read_lines(file, starts)
+            if rest:
+                os.truncate(self._path, end)
+                os.fsync(file.fileno())
         return end > 0
+
+    def _read_lines(self, file: BinaryIO, starts: Sequence[bytes]) -> tuple[int, bytes]:
+        """(where the last whole line ends, what follows it)."""
+        end = 0
+        for number, line in enumerate(file, 1):
+            if number == 1 and line not in starts and not any(start.startswith(line) for start in starts):
+                raise self._of_another_run()
+            if not line.endswith(b"\n"):
+                return end, line
+            if number > 1:
+                self._remember(line, number)
+            end += len(line)
+        return end, b""
 
     def _remember(self, line: bytes, number: int) -> None:
         try:
             outcome = SampleOutcome(**json.loads(line))
-        except (ValueError, TypeError):
+            outcome.check()
+        except (ValueError, TypeError, RecursionError):
             raise AdvtoolError(f"{self._path}: line {number} is not the outcome of a sample") from None
-        self._known[outcome.key, outcome.eps] = outcome
+        self._known.setdefault((outcome.key, outcome.eps), []).append(outcome)
+        if outcome.image is not None:
+            self._images.setdefault(outcome.key, set()).add(outcome.image)
 
     def _of_another_run(self) -> AdvtoolError:
         return AdvtoolError(f"{self._path}: holds the samples of another run; remove it or name another file")
@@ -127,7 +181,7 @@ class SampleRecord:
         numbers = {None: STANDS, "clean": CLEAN} | {attack.name: n for n, attack in enumerate(attacks, 1)}
         fresh = []
         for place in places.tolist():
-            outcome = self._file.known(self._images.keys[place], attacks[0].ball.eps)
+            outcome = self._file.known(self._images.keys[place], attacks[0].ball.eps, self._fingerprint(place))
             if outcome is None:
                 fresh.append(place)
                 continue
@@ -149,9 +203,22 @@ class SampleRecord:
                 prediction=prediction,
                 broken_by=names[broken_by],
                 distance=None if broken_by == STANDS else distance,
+                image=self._fingerprint(place),
             )
             for place, prediction, broken_by, distance in zip(*(column.tolist() for column in columns), strict=True)
         )
+
+    def _fingerprint(self, place: int) -> str:
+        return fingerprint(self._images, place)
+
+
+def fingerprint(images: Images, place: int) -> str:
+    """What image this is, besides its key: its pixels as the model sees them, and what its label means."""
+    pixels, label, names = images.pixels[place], int(images.labels[place]), images.head.classes
+    if names == tuple(map(str, range(len(names)))):
+        names = ()  # as many as there are labels so far, where classes have no names
+    about = json.dumps([label, names, str(pixels.dtype), pixels.shape])
+    return hashlib.sha256(about.encode() + pixels.tobytes()).hexdigest()[:32]
 
 
 def runs_of(plan: Evaluation, sha256: str, settings: Settings) -> list[dict[str, Any]]:

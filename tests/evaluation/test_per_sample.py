@@ -2,9 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 from evaluation_problems import SETTINGS, digits, linear
+from tests_support import environment
 
 from advtool.errors import AdvtoolError
 from advtool.evaluation import evaluate
@@ -71,8 +75,12 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_a_line_that_is_no_outcome_is_named(written):
-    written.write_bytes(written.read_bytes() + b"[]\n")
+@pytest.mark.parametrize(
+    "changes", [{}, {"key": []}, {"label": "1"}, {"eps": float("inf")}, {"image": 1}, {"prediction": -1}, {"x": 1}]
+)
+def test_a_line_that_is_no_outcome_is_named(written, changes):
+    line = json.dumps(outcome("c").to_json() | changes) if changes else "[]"
+    written.write_bytes(written.read_bytes() + line.encode() + b"\n")
     with pytest.raises(AdvtoolError, match="line 4"):
         PerSampleFile(written, [RUN])
 
@@ -148,3 +156,56 @@ def test_outcomes_of_other_images_are_refused(tmp_path):
     file = PerSampleFile(tmp_path / "samples.jsonl", [RUN])
     with pytest.raises(AdvtoolError, match="other images"):
         measure(plan, linear(), images, SETTINGS, record=file)
+
+
+def kinds_of_other_images():
+    """Images with the keys of the digits that differ in one thing each."""
+    images = digits()
+    yield "labels", replace(images, labels=(images.labels + 1) % 10)
+    yield "pixels", replace(images, pixels=images.pixels[::-1].copy())
+    last = images.pixels.copy()
+    last[-1, 0, 0, 0] ^= 1
+    yield "one bit of one image", replace(images, pixels=last)
+    renamed = replace(images.head, classes=tuple("abcdefghij"))
+    yield "names of classes", replace(images, head=renamed)
+
+
+@pytest.mark.parametrize("other", [pytest.param(each, id=name) for name, each in kinds_of_other_images()])
+def test_what_was_found_for_other_images_of_the_same_keys_is_not_taken(tmp_path, other):
+    path, options = tmp_path / "samples.jsonl", {"adv": "l2", "eps": 0.3, "steps": 2, "checks": False}
+    evaluate(linear(), digits(), per_sample=path, **options)
+    before = path.read_bytes()
+    with pytest.raises(AdvtoolError, match="samples.jsonl: is of other images"):
+        evaluate(linear(), other, per_sample=path, **options)
+    assert path.read_bytes() == before
+
+
+def test_samples_of_one_key_in_several_shards_are_each_their_own(tmp_path):
+    images = digits()
+    twice = replace(images, keys=[*images.keys[:50], *images.keys[:50]])
+    path, options = tmp_path / "samples.jsonl", {"adv": "l2", "eps": [0.2, 0.3], "steps": 2, "checks": False}
+    expected = evaluate(linear(), twice, per_sample=path, **options)["adversarial"]
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:31]))  # the first ones of 50 keys
+    found = evaluate(linear(), twice, per_sample=path, **options)["adversarial"]
+    assert path.read_bytes() == whole
+    assert [entry["accuracy"] for entry in found] == [entry["accuracy"] for entry in expected]
+
+
+def test_what_is_written_is_kept_where_the_disk_is_full(tmp_path, written):
+    whole = written.read_bytes()
+    program = f"""
+import resource
+from advtool.errors import AdvtoolError
+from advtool.evaluation.per_sample import PerSampleFile, SampleOutcome
+resource.setrlimit(resource.RLIMIT_FSIZE, ({len(whole) + 50}, {len(whole) + 50}))
+file = PerSampleFile({str(written)!r}, [{RUN!r}])
+try:
+    file.append([SampleOutcome("c", 1, 0.5, 1, None, None)] * 100)
+except AdvtoolError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment(), check=True)
+    assert b"cannot write (File too large)" in done.stdout
+    assert written.read_bytes().startswith(whole) and len(PerSampleFile(written, [RUN])) == 2
+    assert written.read_bytes() == whole
