@@ -56,9 +56,10 @@ class OneTar:
 
 @dataclass(frozen=True)
 class ManyShards:
-    """Shards in a directory, made by one process or several."""
+    """Shards in a directory, made by one process or several; `anew` forgets what an interrupted run finished."""
 
     directory: ShardDirectory
+    anew: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +67,9 @@ class ManyShards:
 
     def todo(self, head: Head, samples: Iterable[Sample]) -> Iterable[Sample]:
         """All but those of the shards that an interrupted run finished, and of those that other processes make."""
+        if self.anew and self.directory.path.is_dir():
+            with self.directory.locked():
+                self.directory.discard()
         self.directory.check(head)
         if parts := self.directory.parts():
             console.say(f"{len(parts):,} shards in {self.directory.path} are finished already")
@@ -123,7 +127,7 @@ def shard_destination(
     size = options.shard_size or SHARD_SIZE
     directory = ShardDirectory(Path(out), source.split or "data", size, resumable, *place)
     _check(directory, options.force, resume, parameter)
-    return ManyShards(directory)
+    return ManyShards(directory, anew=options.force)
 
 
 def _check(directory: ShardDirectory, force: bool, resume: bool, parameter: str) -> None:
@@ -137,9 +141,7 @@ def _check(directory: ShardDirectory, force: bool, resume: bool, parameter: str)
         return
     output.check_directory(path, parameter)
     parts, whole = directory.parts(), shard_paths(path, directory.name)
-    if parts and force:
-        directory.discard()
-    elif parts and not resume:
+    if parts and directory.resumable and not force and not resume:
         unfinished = f"has {len(parts)} shards of an unfinished run; --resume goes on from them, -f starts anew"
         raise UsageError(unfinished, parameter, path)
     if whole and not force and not (resume and parts):
