@@ -16,7 +16,7 @@ from advtool.commands.reporter import Reporter
 from advtool.commands.train_report import announce, report
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source
-from advtool.errors import UsageError
+from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation import plots
 from advtool.io import checkpoints, streams
 from advtool.io.checkpoints import CheckpointFile
@@ -24,6 +24,7 @@ from advtool.models import importing, pretrained
 from advtool.options import declarations
 from advtool.training import config as configuration
 from advtool.training.curves import Curves, named
+from advtool.training.divergence import Diverged
 from advtool.training.run import TrainingRun
 from advtool.training.setup import resizing
 from advtool.training.state import StateFile
@@ -101,7 +102,7 @@ def _complete(
 ) -> dict:
     """Train, evaluate and write, or take up what an earlier run left; returns the metrics on the test split."""
     path = place.regular if place else None
-    state_file = StateFile(path, run.resolved())
+    state_file = StateFile(path, {**run.resolved(), "images": run.fingerprint()})
     start = state_file.read() if options.resume else None
     if options.resume and path and _is_complete(path):
         metrics = run.take_over(checkpoints.read(streams.open_path(path)))
@@ -114,9 +115,12 @@ def _complete(
         with Reporter(run.config.epochs, run.data.n) as reporter:
             run.fit(reporter, state_file.write if is_first else lambda state: None, start)
     except KeyboardInterrupt:
-        if is_first and place and place.regular:
-            _keep_last_epoch(run, place)
+        if is_first and (kept := _keep_last_epoch(run, place)):
+            console.say(f"interrupted: {kept}; --resume goes on from epoch {len(run.history)}")
         raise
+    except Diverged as error:
+        kept = _keep_last_epoch(run, place) if is_first else None
+        raise AdvtoolError(f"{error}; {kept or 'nothing is written'}; try a lower learning rate") from error
     if not is_first:
         distributed.barrier()
         return {}
@@ -132,16 +136,16 @@ def _is_complete(path: Path | None) -> bool:
     return path is not None and path.exists() and not StateFile(path, {}).exists()
 
 
-def _keep_last_epoch(run: TrainingRun, place: output.Destination) -> None:
-    """Write the checkpoint of the last whole epoch, so that an interrupted run is not lost."""
-    if run.last_state is None:
-        return
+def _keep_last_epoch(run: TrainingRun, place: output.Destination | None) -> str | None:
+    """Write the checkpoint of the last whole epoch, so that a run that ends early is not lost: what it holds."""
+    if run.last_state is None or place is None or not place.regular:
+        return None
     run.rewind()
     place.write(run.to_bytes({}))
     done = len(run.history)
     epoch = run.selected["epoch"] if run.selected else done
     of = f", the best of {done}" if run.config.select == "best" else ""
-    console.say(f"interrupted: {place.name} holds epoch {epoch}{of}; --resume goes on from epoch {done}")
+    return f"{place.name} holds epoch {epoch}{of}"
 
 
 def _resolved(options: Train, run: TrainingRun) -> Train:

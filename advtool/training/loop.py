@@ -1,6 +1,5 @@
 """The training loop: an objective, an optimiser, and which weights are kept."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,9 +15,11 @@ from advtool.models.classifier import Classifier
 from advtool.threat import Threat
 from advtool.training.average import Average
 from advtool.training.config import TrainConfig
+from advtool.training.divergence import check_loss, check_weights, finite_logits
 from advtool.training.objectives import Batch, Outcome, objective
 from advtool.training.overfitting import Guard
 from advtool.training.parallel import Share
+from advtool.training.restoring import check_history, check_moments, check_tensors
 from advtool.training.schedule import factor
 from advtool.training.selection import chosen, is_over
 from advtool.training.state import State, optimizer_state, restore_optimizer, snapshot
@@ -100,6 +101,7 @@ class Trainer:
         self.guard = Guard(self.config) if self.config.objective == "fast" and self.config.attacks else None
         self.share = Share.mine()
         self._kept: dict[str, Tensor] = {}
+        self._step = 0
 
     def run(self, start: State | None = None) -> list[dict]:
         """Train to the last epoch, leave the weights that are kept in the model, and return a record per epoch."""
@@ -108,10 +110,13 @@ class Trainer:
         while not is_over(self.history, self.config.epochs):
             epoch = len(self.history)
             torch.manual_seed(seeds.derive(self.config.seed, "epoch", epoch) % 2**31)
-            self.history.append({"epoch": epoch + 1, **self._epoch(epoch).to_json(), **self._guarded()})
+            tally = self._epoch(epoch)
             judged = self.average.model if self.average else self.model
-            last = is_over(self.history, self.config.epochs)
-            self.history[-1] |= self.measure(judged, epoch + 1, last)
+            with finite_logits(epoch + 1, self._step):
+                check_weights(self.model.net, epoch + 1, self._step)
+                self.history.append({"epoch": epoch + 1, **tally.to_json(), **self._guarded()})
+                last = is_over(self.history, self.config.epochs)
+                self.history[-1] |= self.measure(judged, epoch + 1, last)
             if chosen(self.history, self.config.select) == epoch:
                 self._kept = snapshot(judged)
             self.save(self._state())
@@ -129,6 +134,7 @@ class Trainer:
         self.model.train()
         seed = seeds.derive(self.config.seed, "batch", epoch)
         for step, (x, y, ids) in enumerate(self.batches.epoch(epoch)):
+            self._step = step + 1
             x = augment(x, ids, seeds.derive(seed, "augment"), self.config.augment)
             if self.guard:
                 self.guard.see(step == 0, x, y, ids)
@@ -136,16 +142,19 @@ class Trainer:
             x, y, ids = self.share.of(x, y, ids)
             for replay in range(self.objective.replays):
                 progress = self._set_rate(epoch, step, replay)
-                outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress)))
-                loss = self._descend(outcome, len(x), rows)
+                with finite_logits(epoch + 1, self._step):
+                    outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress)))
+                loss = outcome.loss.item()
+                check_loss(self.share.total([loss], y.device)[0], epoch + 1, self._step)
+                self._descend(outcome, len(x), rows)
             if self.share.counts(rows):
                 tally.add(len(x), loss, outcome.clean, outcome.adversarial)
             self.observer.batch(epoch + 1, tally)
         self.share.average_buffers(self.model.net)
         return tally.over(self.share, y.device)
 
-    def _descend(self, outcome: Outcome, mine: int, rows: int) -> float:
-        """One optimiser step; returns the loss before it, on the `mine` of a batch's `rows` that were here."""
+    def _descend(self, outcome: Outcome, mine: int, rows: int) -> None:
+        """One optimiser step; the loss is that on the `mine` of a batch's `rows` that were here."""
         self.optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()
         self.share.average_gradients(self.model.parameters(), mine, rows)
@@ -153,10 +162,6 @@ class Trainer:
         self.objective.stepped()
         if self.average:
             self.average.update(self.model)
-        value = outcome.loss.item()
-        if not math.isfinite(value):
-            raise AdvtoolError("training diverged: the loss is not finite; try a lower learning rate")
-        return value
 
     def _threat(self, epochs: float) -> Threat | None:
         """The adversary after so many epochs; its radius grows from 0 while it warms up."""
@@ -166,7 +171,7 @@ class Trainer:
     def _set_rate(self, epoch: int, step: int, replay: int) -> float:
         """Set the learning rate of this optimiser step; returns the number of epochs that will be done after it."""
         config, replays = self.config, self.objective.replays
-        per_epoch = replays * (number_of_groups(self.batches.n, config.batch_size) if self.batches.n else step + 1)
+        per_epoch = self._per_epoch(step + 1)
         total, done = config.epochs * per_epoch, epoch * per_epoch + step * replays + replay
         drops = [drop / config.epochs for drop in config.lr_drops]
         scale = factor(config.schedule, done, total, drops, config.lr_drop_factor)
@@ -188,7 +193,29 @@ class Trainer:
             tuple(dict(record) for record in self.history),
         )
 
+    def _check(self, state: State) -> None:
+        """Raise AdvtoolError, naming what is wrong, unless this run can have left the state."""
+        config, weights, parts = self.config, snapshot(self.model), state.parts
+        check_history(state.history, config)
+        check_tensors(parts["model"], weights, "model")
+        steps = len(state.history) * self._per_epoch() if self.batches.n else None
+        check_moments(parts["optimizer"], self.model.net, parts["model"], config, steps)
+        check_tensors(parts["objective"], self.objective.state(), "objective", flexible=1)
+        check_tensors(parts["average"], self.average.state() if self.average else {}, "average")
+        index = chosen(state.history, config.select)
+        current = index == len(state.history) - 1 and not self.average
+        check_tensors(parts["kept"], {} if current or index is None else weights, "kept")
+
+    def _per_epoch(self, steps: int = 0) -> int:
+        """Steps of the optimiser in an epoch; of a source that does not say how many images it has, `steps` batches."""
+        groups = number_of_groups(self.batches.n, self.config.batch_size) if self.batches.n else steps
+        return self.objective.replays * groups
+
     def _restore(self, state: State) -> None:
+        try:
+            self._check(state)
+        except AdvtoolError as error:
+            raise AdvtoolError(f"{state.name}: not as this run left it: {error}; -f starts anew") from None
         self.history = [dict(record) for record in state.history]
         self.model.net.load_state_dict(state.parts["model"])
         restore_optimizer(self.optimizer, state.parts["optimizer"])

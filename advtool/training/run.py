@@ -1,10 +1,12 @@
 """A training run from start to checkpoint, as ``advtool train`` does it; usable from Python as well."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from advtool import device as devices
@@ -149,6 +151,15 @@ class TrainingRun:
             "seed": self.config.seed,
             "device": str(self.device),
         }
+
+    def fingerprint(self) -> str:
+        """Of the images that are trained on and of those held out: keys, labels, pixels; the first, if streamed."""
+        hashed = hashlib.sha256()
+        for images in filter(None, (self.data.images, self.validation)):
+            about = json.dumps([images.keys, images.labels.tolist(), str(images.pixels.dtype), images.pixels.shape])
+            hashed.update(about.encode())
+            hashed.update(np.ascontiguousarray(images.pixels).data)
+        return hashed.hexdigest()[:32]
 
     def fit(
         self,

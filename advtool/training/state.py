@@ -27,10 +27,12 @@ class State:
     ----------
     parts : a dict of tensors for each of `PARTS`: the weights, the optimiser's moments, what the objective carries
         from batch to batch, the weights' moving average, and the weights that are kept, if those are not the model's
+    name : of the file that it was read from
     """
 
     parts: dict[str, dict[str, Tensor]]
     history: tuple[dict, ...]
+    name: str = "state"
 
     @property
     def kept(self) -> dict[str, Tensor]:
@@ -44,21 +46,24 @@ class State:
 
     @classmethod
     def from_file(cls, file: CheckpointFile, run: dict) -> "State":
-        """Read back; the state must be of the same run.
+        """Read back; the state must be of the same run. Whether it is whole is seen when a run goes on from it.
 
         Raises
         ------
         AdvtoolError
             naming the first setting that differs
         """
-        if not file.meta.get("state"):
+        before, history = file.meta.get("run"), file.meta.get("history")
+        if not (file.meta.get("state") and isinstance(before, dict) and isinstance(history, list)):
             raise AdvtoolError(f"{file.path}: not the state of a training run")
-        check_same(file.meta["run"], run, file.path)
+        check_same(before, run, file.path)
         parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
         for name, value in file.tensors.items():
             part, _, name_there = name.partition("/")
-            parts.setdefault(part, {})[name_there] = value
-        return cls(parts, tuple(file.meta["history"]))
+            if part not in parts:
+                raise AdvtoolError(f"{file.path}: not the state of a training run, with {name} in it")
+            parts[part][name_there] = value
+        return cls(parts, tuple(history), file.path)
 
 
 def snapshot(model: Classifier) -> dict[str, Tensor]:
