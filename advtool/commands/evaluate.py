@@ -22,6 +22,7 @@ from advtool.evaluation import run as evaluating
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.run import Subject, share, together
 from advtool.groups import BATCH_SIZE
+from advtool.io.atomic import is_special
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
@@ -48,6 +49,9 @@ def run(options: Evaluate) -> None:
     evaluating.check(plan, options.per_sample, len(options.ckpt))
     if options.plot:
         output.check_figure(options.plot)
+    if options.per_sample and not is_special(options.per_sample):
+        output.check_name(options.per_sample, "per_sample")
+        output.check_directory(Path(options.per_sample).parent, "per_sample")
     device, reason = devices.choose(options.device)
     inputs = _inputs(options, device)
     amp = devices.use_amp(options.amp, device, training=False)

@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from in_process import run
@@ -105,3 +106,20 @@ def test_weights_after_the_last_step_are_looked_at_too(tmp_path, monkeypatch):
         status, line = train("--epochs", "2", "-o", "m.safetensors")
         assert status == 1 and line.startswith("training diverged in epoch 2, step 4: 1.weight is not finite; m.saf")
         assert run("eval", "--ckpt", "m.safetensors", "--data", "digits", "--json", "-q")[0] == 0
+
+
+def test_a_run_does_not_go_on_with_other_images_of_the_same_name(tmp_path, poisoned, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images, labels = np.random.default_rng(0).random((200, 1, 8, 8)).astype(np.float32), np.arange(200) % 10
+    options = ["train", "--data", "d.npz", *SMALL[2:], "--epochs", "3", "-o", "m.safetensors"]
+    np.savez("d.npz", images=images, labels=labels)
+    real = loop.objective
+    poisoned(6, math.nan)
+    assert run(*options)[0] == 1
+    monkeypatch.setattr(loop, "objective", real)
+    for other in ({"images": images, "labels": np.roll(labels, 1)}, {"images": images[::-1], "labels": labels}):
+        np.savez("d.npz", **other)
+        status, _, err = run(*options, "--resume")
+        assert status == 1 and "m.safetensors.state: was made with images " in err
+    np.savez("d.npz", images=images, labels=labels)
+    assert run(*options, "--resume")[0] == 0
