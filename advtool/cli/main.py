@@ -126,6 +126,13 @@ def _run() -> int:
         if text := error.format_message():
             console.error(text)
         return error.exit_code
+    except OSError as error:  # of a file that nothing more can be said of, such as a name that is too long
+        if error.filename is None or isinstance(error, BrokenPipeError):
+            raise
+        if console.is_verbose():
+            traceback.print_exc()
+        console.error(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        return 1
     except MemoryError:
         console.error("out of memory; a smaller --batch-size or --limit may help")
         return 1

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from in_process import refusal
+from in_process import refusal, run
 from tests_support import COMMAND, environment
 
 RELABEL = "advtool relabel --data digits --shift 1 -n 20"
@@ -118,3 +118,21 @@ def test_a_name_that_is_empty_is_a_usage_error(tmp_path, monkeypatch, line):
     said = refusal(*words)
     assert "empty" in said or "must be SOURCE" in said, said
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", [LONG, "loop", "loop/x", "file/x", f"{LONG}/x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("data @", "data @ --verify", "train --data @", "train --init @", "train --eval-data @", "eval --ckpt @"),
+        *("relabel --map @", "relabel --predict @", "relabel --shift 1 --data @", "explain --ckpt @"),
+        *("data mnist --info --data-root @", "data mnist --verify --data-root @"),
+    ],
+)
+def test_a_name_that_cannot_be_read_is_one_line(tmp_path, monkeypatch, line, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    status, out, err = run(*line.replace("@", name).split())
+    assert status in (1, 2) and len(err.splitlines()) == 1, err
+    assert out == "" or "--verify" in line
