@@ -96,8 +96,8 @@ def check_moments(
     names = _MOMENTS[config.optimizer] if config.optimizer != "sgd" or config.momentum else set()
     entries: dict[str, dict[str, Tensor]] = {}
     for key, value in moments.items():
-        index, _, name = key.partition("/")
-        entries.setdefault(index, {})[name] = value
+        number, _, name = key.partition("/")
+        entries.setdefault(number, {})[name] = value
     for index, (parameter_name, parameter) in enumerate(net.named_parameters()):
         entry = entries.pop(str(index), {})
         where = f"its optimizer: {index}"
