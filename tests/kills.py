@@ -195,9 +195,14 @@ def table(outcomes: Mapping[str, Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _start(arguments: Sequence[str], directory: Path):
-    """The command in a process forked from a server, so that moments are not spent on importing."""
-    names = [os.devnull, f"{directory}.out", f"{directory}.err"]
+def _start(arguments: Sequence[str], directory: Path, said: Path | None = None):
+    """The command in a process forked from a server, so that moments are not spent on importing.
+
+    Parameters
+    ----------
+    said : what it says goes into files of this name, by default beside the directory
+    """
+    names = [os.devnull, f"{said or directory}.out", f"{said or directory}.err"]
     for name in names[1:]:
         Path(name).unlink(missing_ok=True)
     process = forked._context.Process(target=_command, args=([*arguments], str(directory), environment(), names))
