@@ -2,19 +2,23 @@
 
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from advtool.cli.encoding import is_unicode, shown
 from advtool.distributed import processes
 from advtool.errors import Note
+from advtool.visible import bounded, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
+_LONGEST_LINE, _LONGEST_CELL = 2000, 300
 _level = NORMAL
 
 
@@ -39,7 +43,7 @@ def _speaks() -> bool:
 def say(text: str) -> None:
     """One line on stderr, unless -q."""
     if _speaks():
-        print(f"advtool: {text}", file=sys.stderr, flush=True)
+        print(f"advtool: {_plain(text)}", file=sys.stderr, flush=True)
 
 
 def detail(text: str) -> None:
@@ -50,7 +54,28 @@ def detail(text: str) -> None:
 
 def error(text: str) -> None:
     """The one line that says why the command failed."""
-    print(f"advtool: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    print(f"advtool: error: {_plain(text.strip())}", file=sys.stderr, flush=True)
+
+
+def trace() -> None:
+    """With -v, where the exception that is being handled comes from."""
+    if is_verbose():
+        print(visible(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
+
+
+def show_bug(*raised: Any) -> None:
+    """An exception that nothing expected, as Python shows it: to be `sys.excepthook`."""
+    print(visible("".join(traceback.format_exception(*raised)), keep="\n"), end="", file=sys.stderr)
+
+
+def line(text: str) -> None:
+    """One line on stdout: a part of a report."""
+    print(_plain(text))
+
+
+def _plain(text: str, longest: int = _LONGEST_LINE) -> str:
+    """Text that may come from outside, on one line and of bounded length."""
+    return bounded(visible(text), longest)
 
 
 def interruptible() -> None:
@@ -102,10 +127,10 @@ def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[behind]}"),
+        TextColumn("{task.fields[behind]}", markup=False),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
@@ -115,7 +140,7 @@ def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None
         def advance(count: float, before: str, behind: str) -> None:
             speed = progress.tasks[0].speed
             rate = f"{speed:,.0f} images/s" if speed else ""
-            progress.update(task, advance=count, description=before, behind=behind, rate=rate)
+            progress.update(task, advance=count, description=_plain(before), behind=_plain(behind), rate=rate)
 
         yield advance
 
@@ -138,9 +163,17 @@ def print_table(title: str, table: "Table", to_stderr: bool = False) -> None:
 
     stream = sys.stderr if to_stderr else sys.stdout
     console = Console(stderr=to_stderr)
-    for column in () if is_unicode(stream) else table.columns:
-        column.header = shown(str(column.header), stream)
-        column.overflow = "fold"  # an ellipsis would be wider than its place
-        column._cells = [shown(str(cell), stream) for cell in column._cells]
-    console.print(shown(title, stream), style="bold", highlight=False, soft_wrap=True)
+    for column in table.columns:
+        column.header = _cell(column.header, stream)
+        column._cells = [_cell(cell, stream) for cell in column._cells]
+        if not is_unicode(stream):
+            column.overflow = "fold"  # an ellipsis would be wider than its place
+    console.print(shown(_plain(title), stream), style="bold", markup=False, emoji=False, highlight=False, soft_wrap=True)
     console.print(table)
+
+
+def _cell(content: object, stream: TextIO) -> "Text":
+    """What stands in a cell, with nothing in it taken for markup."""
+    from rich.text import Text
+
+    return Text(shown(_plain(str(content), _LONGEST_CELL), stream))

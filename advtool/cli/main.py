@@ -1,19 +1,17 @@
 """The command line: subcommands, signals, exit codes."""
 
-import os
 import signal
 import sys
-import traceback
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 import advtool
-from advtool.cli import console, encoding, meant
+from advtool.cli import console, encoding, failures, meant, standard
 from advtool.errors import AdvtoolError, unknown
 
-BROKEN_PIPE, INTERRUPTED = 141, 130
+INTERRUPTED = 130
 
 
 class Group(TyperGroup):
@@ -30,12 +28,9 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+            return super().invoke(ctx)
         except BrokenPipeError:
-            _silence_stdout()
-            raise typer.Exit(BROKEN_PIPE) from None
+            standard.leave()
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         TyperGroup.format_help(encoding.shown_command(self, sys.stdout), ctx, formatter)
@@ -65,7 +60,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
     8×8 digits: [bold]advtool train --adv l2 --eps 0.5 | advtool eval --adv l2 --eps 0.25,0.5[/bold]
     """
     if version:
-        print(advtool.__version__)
+        console.line(advtool.__version__)
         raise typer.Exit()
 
 
@@ -96,7 +91,9 @@ _register()
 def main() -> None:
     """Run the command line and exit with its status."""
     encoding.install()
+    standard.install()
     console.install_warnings()
+    sys.excepthook = console.show_bug
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _end)
@@ -116,33 +113,19 @@ def _end(number: int, _: object) -> None:
 def _run() -> int:
     try:
         result = app(prog_name="advtool", standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except AdvtoolError as error:
-        if console.is_verbose():
-            traceback.print_exc()
+        console.trace()
         console.error(str(error))
         return error.exit_code
     except typer.TyperException as error:
         if text := error.format_message():
             console.error(text)
         return error.exit_code
-    except OSError as error:  # of a file that nothing more can be said of, such as a name that is too long
-        if error.filename is None or isinstance(error, BrokenPipeError):
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (text := failures.line(error)) is None:
             raise
-        if console.is_verbose():
-            traceback.print_exc()
-        console.error(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        console.trace()
+        console.error(text)
         return 1
-    except MemoryError:
-        console.error("out of memory; a smaller --batch-size or --limit may help")
-        return 1
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
-            raise
-        console.error("out of memory on the device; a smaller --batch-size may help")
-        return 1
-
-
-def _silence_stdout() -> None:
-    """Keep the interpreter from complaining about the closed pipe when it flushes stdout at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

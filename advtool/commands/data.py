@@ -91,13 +91,13 @@ def _info(parts: Sequence[Source], options: Data) -> None:
     console.show_table(parts[0].name, ["split", "images", "shape", "classes", "per class", "format"], rows)
     first = summaries[0]
     shown = ", ".join(first.classes[:12]) + (", …" if len(first.classes) > 12 else "")
-    print(f"classes: {shown}")
+    console.line(f"classes: {shown}")
     if first.layout:
-        print(f"layout:  {first.layout}")
+        console.line(f"layout:  {first.layout}")
     if first.origin:
-        print(f"origin:  {first.origin}")
+        console.line(f"origin:  {first.origin}")
     for command in first.history:
-        print(f"made by: {command}")
+        console.line(f"made by: {command}")
 
 
 def _verify(parts: Sequence[Source], options: Data) -> None:

@@ -150,10 +150,10 @@ def _print(reports: list[dict[str, Any]], as_json: bool) -> None:
             show(report)
         about = f"{report['checkpoint']['path']}: " if len(reports) > 1 else ""
         for flag in report["flags"]:
-            print(f"{about}red flag: {flag['name']}: {flag['detail']}")
+            console.line(f"{about}red flag: {flag['name']}: {flag['detail']}")
         for found in report.get("plateau", []):
             state = "reached" if found["reached"] else "not reached"
-            print(
+            console.line(
                 f"{about}plateau at {found['adv']} {found['eps']:.4g}: {state}"
                 f" ({100 * found['gain']:.2f} points from {found['from_steps']} to {found['to_steps']} steps)"
             )

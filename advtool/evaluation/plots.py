@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advtool.io.figures import write_figure
+from advtool.io.figures import words, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
                 x, y = [0, *x], [100 * clean["accuracy"], *y]
                 below = [100 * (clean["accuracy"] - clean["ci95"][0]), *below]
                 above = [100 * (clean["ci95"][1] - clean["accuracy"]), *above]
-            axes.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, label=name)
+            axes.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, label=words(name))
     first = reports[0]["adversarial"][0]
     if by_steps:
         axes.set_xscale("log")
@@ -43,7 +43,7 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     else:
         axes.set_xlabel(f"{first['adv']} eps")
     data = reports[0]["data"]
-    axes.set_title(f"{data['source']} {data['split'] or ''}, {data['n']:,} images", fontsize=10)
+    axes.set_title(words(f"{data['source']} {data['split'] or ''}, {data['n']:,} images"), fontsize=10)
     axes.set_ylabel("robust accuracy (%)")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -70,8 +70,8 @@ def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -
     names = dict.fromkeys(name for record in history for name in record.get("accuracy", {}))
     for name in names:
         points = [(r["epoch"], r["accuracy"][name]) for r in history if name in r.get("accuracy", {})]
-        _curve(axes, points, marker="o", markersize=3, label=_plain(name))
-    axes.set_title(f"training on {_plain(title)}", fontsize=10)
+        _curve(axes, points, marker="o", markersize=3, label=words(name))
+    axes.set_title(words(f"training on {title}"), fontsize=10)
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy (%)")
     axes.set_ylim(0, 101)
@@ -84,11 +84,6 @@ def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -
 
 def _curve(axes: "Axes", points: Sequence[tuple[int, float]], **style: Any) -> None:
     axes.plot([epoch for epoch, _ in points], [100 * accuracy for _, accuracy in points], **style)
-
-
-def _plain(text: str) -> str:
-    """Text that matplotlib does not take for a formula."""
-    return text.replace("$", r"\$")
 
 
 def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterator[_Series]:

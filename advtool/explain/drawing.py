@@ -4,14 +4,14 @@ Pyplot is not needed, so there is no display, no global state, and the same grid
 """
 
 import io
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advtool.io.figures import save
+from advtool.io.figures import save, words
+from advtool.visible import bounded, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ def _figure(grid: Grid) -> "Figure":
     columns = max(len(cells) for _, cells in grid.rows)
     fitting = max(4, int((width + _GAP) / 6.5))
     total_width = (
-        max(left + columns * (width + _GAP), _width(_printable(grid.note)) + _GAP, 420 if scatter else 0) + _GAP
+        max(left + columns * (width + _GAP), _width(grid.note) + _GAP, 420 if scatter else 0) + _GAP
     )
     total_height = top + sum(height + below + _GAP for below in under) + scatter + note
     total_width, total_height = round(total_width), round(total_height)
@@ -151,14 +151,12 @@ def _scatter(
     x, y, w, h = box
     axes = figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
     for name, along, up in scatter.series:
-        axes.scatter(along, up, s=4, alpha=0.5, linewidths=0, label=" ".join(_lines(name)))
+        axes.scatter(along, up, s=4, alpha=0.5, linewidths=0, label=words(" ".join(_lines(name))))
     axes.set_xlabel(scatter.xlabel, fontsize=_FONT)
     axes.set_ylabel(scatter.ylabel, fontsize=_FONT)
     axes.tick_params(labelsize=_FONT - 1)
     axes.grid(alpha=0.3)
-    legend = axes.legend(fontsize=_FONT, markerscale=3)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    axes.legend(fontsize=_FONT, markerscale=3)
 
 
 def _cell_size(grid: Grid) -> tuple[int, int]:
@@ -197,11 +195,7 @@ def _write(
 
 
 def _lines(text: str, longest: int | None = _LONGEST) -> list[str]:
-    """Printable lines of bounded length; nothing in them can be taken for markup."""
-    lines = [_printable(line) for line in text.split("\n")] if text else []
+    """Visible lines of bounded length."""
+    lines = [visible(line) for line in text.split("\n")] if text else []
     return [line if longest is None or len(line) <= longest else line[: longest - 1] + "…" for line in lines]
 
-
-def _printable(line: str) -> str:
-    encodable = line.encode("utf-8", "replace").decode()
-    return "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in encodable)

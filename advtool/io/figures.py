@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from advtool.errors import UsageError
 from advtool.io.atomic import whole_file
 from advtool.values import listed
+from advtool.visible import bounded, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "pdf", "svg")
 _DPI = 150
+_LONGEST = 80
 _UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -37,6 +39,12 @@ def figure_format(path: str | Path, parameter: str = "plot", more: Sequence[str]
     if kind not in known:
         raise UsageError(f"must end in {listed([f'.{name}' for name in known])}", parameter, path)
     return kind
+
+
+def words(text: str) -> str:
+    """Text that may come from outside, for matplotlib to draw letter by letter: no formula, no name that it hides."""
+    shown = bounded(visible(text), _LONGEST).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def save(figure: "Figure", file: BinaryIO, kind: str, dpi: float | Literal["figure"] = "figure") -> None:

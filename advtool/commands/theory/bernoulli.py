@@ -75,7 +75,7 @@ def _show_table(report: Report) -> None:
         printed = row.get("printed", {})
         rows.append([f"{row['eps']:g}", *(_accuracy(row.get(key), printed.get(key)) for key in keys)])
     console.show_table(title, columns, rows)
-    print("the paper prints 98.9% for standard training, clean, and 0.08% and 0.01% for 8% and 1% (B1, B2)")
+    console.line("the paper prints 98.9% for standard training, clean, and 0.08% and 0.01% for 8% and 1% (B1, B2)")
 
 
 def _accuracy(entry: Report | None, printed: float | None) -> str:

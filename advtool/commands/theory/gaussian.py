@@ -36,7 +36,7 @@ def show(report: Report) -> None:
         value = render.change(report["standard"][kind], report[training][kind])
         printed = f"{100 * misprint['printed']:+.2f}".replace("-", "−")
         what = f"the change of the {kind.replace('_', ' ')} by {training} training"
-        print(f"the paper prints {printed} for {what}; it is {value} ({misprint['erratum']})")
+        console.line(f"the paper prints {printed} for {what}; it is {value} ({misprint['erratum']})")
     render.facts("bounds and equivalents", _facts(report))
     if report.get("hyperplane"):
         render.facts("the best robust hyperplane in d dimensions (G5)", _hyperplane(report["hyperplane"]))

@@ -45,5 +45,5 @@ def show(report: Report) -> None:
     columns = ["classifier", "t = w1/v", "w1, v", "standard accuracy", "adversarial accuracy", "bound of Theorem 2.1"]
     console.show_table(title, columns, rows)
     verdict = "holds" if report["theorem_2_2_holds"] else "fails"
-    print(f"Theorem 2.2, adversarial part: {verdict} for training at ε = {inputs['train_eps']:g}")
+    console.line(f"Theorem 2.2, adversarial part: {verdict} for training at ε = {inputs['train_eps']:g}")
     render.check(report)
