@@ -164,16 +164,16 @@ def print_table(title: str, table: "Table", to_stderr: bool = False) -> None:
     stream = sys.stderr if to_stderr else sys.stdout
     console = Console(stderr=to_stderr)
     for column in table.columns:
-        column.header = _cell(column.header, stream)
-        column._cells = [_cell(cell, stream) for cell in column._cells]
+        column.header = _words(column.header, stream)
+        column._cells = [_words(cell, stream) for cell in column._cells]
         if not is_unicode(stream):
             column.overflow = "fold"  # an ellipsis would be wider than its place
-    console.print(shown(_plain(title), stream), style="bold", markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console.print(_words(title, stream, _LONGEST_LINE), style="bold", soft_wrap=True)
     console.print(table)
 
 
-def _cell(content: object, stream: TextIO) -> "Text":
-    """What stands in a cell, with nothing in it taken for markup."""
+def _words(content: object, stream: TextIO, longest: int = _LONGEST_CELL) -> "Text":
+    """What stands in a table or over it, with nothing in it taken for markup."""
     from rich.text import Text
 
-    return Text(shown(_plain(str(content), _LONGEST_CELL), stream))
+    return Text(shown(_plain(str(content), longest), stream))

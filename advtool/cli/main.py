@@ -124,8 +124,8 @@ def _run() -> int:
             console.error(text)
         return error.exit_code
     except (OSError, MemoryError, RuntimeError) as error:
-        if (text := failures.line(error)) is None:
+        if (line := failures.line(error)) is None:
             raise
         console.trace()
-        console.error(text)
+        console.error(line)
         return 1

@@ -85,6 +85,5 @@ def _unwritable(reason: str | None) -> AdvtoolError:
 def _as(kind: type[io.TextIOWrapper], stream: object) -> io.TextIOWrapper:
     if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, (Output, Messages)):
         return stream  # type: ignore[return-value]  # a test's own
-    made = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-    encoding, errors = stream.encoding, stream.errors
-    return kind(stream.detach(), encoding, errors, **made)
+    line, through, encoding, errors = stream.line_buffering, stream.write_through, stream.encoding, stream.errors
+    return kind(stream.detach(), encoding, errors, line_buffering=line, write_through=through)

@@ -80,8 +80,8 @@ def large_eps_pictures(
         cells.append([row.name, f"{reached['correct']:,}/{reached['n']:,}", *moved])
 
     def grid() -> Grid:
-        def caption(index: int, predicted: str) -> str:
-            return (f"target {goal.names[index]}\n" if goal.targeted else "") + f"pred. {predicted}"
+        def caption(index: int, predicted: str) -> tuple[str, ...]:
+            return (*([f"target {goal.names[index]}"] if goal.targeted else []), f"pred. {predicted}")
 
         made = [
             (name, [Cell(photo(x), caption(index, names[index])) for index, x in enumerate(adversarial)])
@@ -138,7 +138,7 @@ def interpolation(
 
     def grid() -> Grid:
         drawn = [
-            (f"{way.row.name}\n{heading(index)}", [way.cell(index, point) for point in range(points)])
+            ((way.row.name, heading(index)), [way.cell(index, point) for point in range(points)])
             for index in range(count)
             for way in ways
         ]

@@ -48,8 +48,8 @@ def attributions(
             measures = all_measures(found, pixels, images.labels, attributor.of)
             measures |= {} if errors is None else {"completeness_error": errors}
             method = attributor.method
-            name = "\n".join([row.name] * (len(rows) > 1) + [method] * (len(attributors) > 1)) or row.name
-            _warn(name, measures)
+            name = (row.name,) * (len(rows) > 1) + (method,) * (len(attributors) > 1) or (row.name,)
+            _warn(" ".join(name), measures)
             made.append(Attributions(name, facts, found))
             identity: Columns = {"key": images.keys, "label": images.labels, "prediction": predictions}
             reports.append({**facts, **summary(measures, first), "images": records({**identity, **measures})})
@@ -62,7 +62,7 @@ def attributions(
         return Grid([originals(images, count), *drawn], class_names(images)[:count], note)
 
     cells = [
-        [row.name.replace("\n", " "), *(shown(report["measures"][name]) for name in _COLUMNS)]
+        [" ".join(row.name), *(shown(report["measures"][name]) for name in _COLUMNS)]
         for row, report in zip(made, reports, strict=True)
     ]
     title = f"{images.name}{f' {images.split}' if images.split else ''}, {len(images):,} images, mean ± standard error"
@@ -87,7 +87,6 @@ def _attributed(
 
 
 def _warn(name: str, measures: dict[str, np.ndarray]) -> None:
-    name = name.replace("\n", " ")
     if zero := int(np.isnan(measures["gini"]).sum()):
         n = len(measures["gini"])
         warnings.warn(f"{name}: the attribution is 0 everywhere on {zero} of {n} images", ExplainWarning, stacklevel=3)

@@ -23,12 +23,12 @@ class Attributions:
 
     Attributes
     ----------
-    name : of the row
+    name : of the row, in one line or several
     facts : checkpoint, method and settings, for reports and provenance
     values : float32, N×C×H×W
     """
 
-    name: str
+    name: tuple[str, ...]
     facts: dict
     values: np.ndarray
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advtool.io.figures import save, words
-from advtool.visible import bounded, visible
+from advtool.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 _DPI = 100
 _SMALL, _LARGE, _WIDEST = 84, 224, 16_000
 _FONT, _LINE, _GAP = 9, 15, 4
-_LONGEST = 28
+_LONGEST, _LONGEST_NOTE = 28, 200
+
+Words = str | tuple[str, ...]
+"""One line of text, or several. What is in a line may come from outside: a line break there is shown as such."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Cell:
     """A picture, uint8 H×W×3, with the lines under it."""
 
     picture: np.ndarray
-    caption: str = ""
+    caption: Words = ""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Scatter:
 class Grid:
     """Rows of cells with a label at the left of each, words above the columns, and a line below it all."""
 
-    rows: list[tuple[str, list[Cell]]]
-    columns: list[str] = field(default_factory=list)
+    rows: Sequence[tuple[Words, Sequence[Cell]]]
+    columns: Sequence[Words] = field(default_factory=list)
     note: str = ""
     scatter: Scatter | None = None
 
@@ -115,31 +118,31 @@ def _figure(grid: Grid) -> "Figure":
     top = _GAP + _LINE * max((len(_lines(text)) for text in grid.columns), default=0)
     under = [_LINE * max((len(_lines(cell.caption)) for cell in cells), default=0) for _, cells in grid.rows]
     scatter = 320 if grid.scatter else 0
+    note_lines = _lines(grid.note, _LONGEST_NOTE)
     note = _LINE + _GAP if grid.note else 0
     columns = max(len(cells) for _, cells in grid.rows)
     fitting = max(4, int((width + _GAP) / 6.5))
-    total_width = (
-        max(left + columns * (width + _GAP), _width(grid.note) + _GAP, 420 if scatter else 0) + _GAP
-    )
+    total_width = max(left + columns * (width + _GAP), _width("".join(note_lines)) + _GAP, 420 if scatter else 0) + _GAP
     total_height = top + sum(height + below + _GAP for below in under) + scatter + note
     total_width, total_height = round(total_width), round(total_height)
     figure = Figure(figsize=(total_width / _DPI, total_height / _DPI), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     for column, text in enumerate(grid.columns):
-        _write(axes, left + column * (width + _GAP) + width / 2, top - _GAP / 2, text, "center", "bottom", fitting)
+        x = left + column * (width + _GAP) + width / 2
+        _write(axes, x, top - _GAP / 2, _lines(text, fitting), "center", "bottom")
     y = top
     for (_, cells), label, below in zip(grid.rows, labels, under, strict=True):
-        _write(axes, left - 2 * _GAP, y + height / 2, "\n".join(label), "right", "center")
+        _write(axes, left - 2 * _GAP, y + height / 2, label, "right", "center")
         for column, cell in enumerate(cells):
             x = left + column * (width + _GAP)
             picture = _reduced(cell.picture, height, width)
             axes.imshow(picture, extent=(x, x + width, y + height, y), interpolation="nearest", aspect="auto")
-            _write(axes, x + width / 2, y + height + 1, cell.caption, "center", "top", fitting)
+            _write(axes, x + width / 2, y + height + 1, _lines(cell.caption, fitting), "center", "top")
         y += height + below + _GAP
     if grid.scatter:
         _scatter(figure, grid.scatter, (64, y + 8, min(total_width - 80, 480), scatter - 56), total_width, total_height)
-    _write(axes, _GAP, total_height - _GAP / 2, grid.note, "left", "bottom", longest=None)
+    _write(axes, _GAP, total_height - _GAP / 2, note_lines, "left", "bottom")
     axes.set_xlim(0, total_width)
     axes.set_ylim(total_height, 0)
     return figure
@@ -186,16 +189,12 @@ def _width(text: str) -> int:
     return round(RendererAgg(1, 1, _DPI).get_text_width_height_descent(text, FontProperties(size=_FONT), False)[0])
 
 
-def _write(
-    axes: "Axes", x: float, y: float, text: str, across: str, along: str, longest: int | None = _LONGEST
-) -> None:
-    text = "\n".join(_lines(text, longest))
-    if text:
+def _write(axes: "Axes", x: float, y: float, lines: list[str], across: str, along: str) -> None:
+    if text := "\n".join(lines):
         axes.text(x, y, text, ha=across, va=along, fontsize=_FONT, parse_math=False, linespacing=1.1)
 
 
-def _lines(text: str, longest: int | None = _LONGEST) -> list[str]:
+def _lines(text: Words, longest: int = _LONGEST) -> list[str]:
     """Visible lines of bounded length."""
-    lines = [visible(line) for line in text.split("\n")] if text else []
-    return [line if longest is None or len(line) <= longest else line[: longest - 1] + "…" for line in lines]
-
+    lines = [visible(line) for line in ((text,) if isinstance(text, str) else text)] if text else []
+    return [line if len(line) <= longest else line[: longest - 1] + "…" for line in lines]

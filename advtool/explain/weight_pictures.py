@@ -8,7 +8,7 @@ from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import UsageError
 from advtool.explain import measures as measuring
-from advtool.explain.drawing import Cell, Grid, Scatter, heat
+from advtool.explain.drawing import Cell, Grid, Scatter, Words, heat
 from advtool.explain.results import Progress, Result, Row, records, shown, summary
 from advtool.explain.settings import Explanation
 from advtool.explain.weights import agreement, correlations, linear_weights
@@ -35,7 +35,8 @@ def weights(
 
     def grid() -> Grid:
         columns = explanation.columns
-        made = [("feature–label\ncorrelation", correlation), *zip([row.name for row in rows], found, strict=True)]
+        first: Words = ("feature–label", "correlation")
+        made = [(first, correlation), *zip([row.name for row in rows], found, strict=True)]
         drawn = [(name, [Cell(heat(picture)) for picture in maps[:columns]]) for name, maps in made]
         series = [
             (row.name, *_thinned(np.abs(correlation), np.abs(w) / np.abs(w).max()))

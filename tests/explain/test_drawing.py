@@ -42,7 +42,7 @@ def test_every_image_is_there_enlarged_by_a_whole_factor():
     rng = np.random.default_rng(1)
     pictures = [photo(rng.random((3, 28, 28))) for _ in range(4)]
     grid = Grid(
-        [("a rather long label", [Cell(p) for p in pictures[:2]]), ("b", [Cell(p, "x\ny") for p in pictures[2:]])],
+        [("a rather long label", [Cell(p) for p in pictures[:2]]), ("b", [Cell(p, ("x", "y")) for p in pictures[2:]])],
         ["left", "right"],
         "a note",
     )
@@ -54,7 +54,7 @@ def test_every_image_is_there_enlarged_by_a_whole_factor():
 
 def test_row_labels_are_not_cut_off():
     cell = [Cell(photo(np.zeros((1, 8, 8))))]
-    canvas = opened(to_bytes(Grid([("WWWWWWWWWWWWWWWWWWWWWWWWWWWW\nm", cell)]), "png"))
+    canvas = opened(to_bytes(Grid([(("WWWWWWWWWWWWWWWWWWWWWWWWWWWW", "m"), cell)]), "png"))
     assert (canvas[:, :3] == 255).all() and (canvas[:, 3:100] < 100).any()
 
 

@@ -41,7 +41,7 @@ def test_a_model_with_more_classes_than_the_images(images):
     result = explain(affine(20), images, "large-eps", target="none", eps=5)
     assert len(result.report["models"][0]["images"]) == 6
     captions = [cell.caption for _, row in result.grid().rows[1:] for cell in row]
-    assert all(caption.startswith("pred. ") for caption in captions)
+    assert all(line.startswith("pred. ") for (line,) in captions)
 
 
 def test_only_what_has_frames_is_animated(images):
