@@ -67,18 +67,23 @@ class Archive:
 
 def is_archive(path: Path) -> bool:
     """Whether a file is a zip, read from its first bytes; a pipe is not looked into."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(4) == _ZIP
+    return _begins(path, _ZIP)
 
 
 def is_array(path: Path) -> bool:
     """Whether a file is a single array, .npy; a pipe is not looked into."""
+    return _begins(path, _NPY)
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    """Whether it is a file that begins so; what cannot be read is left to who reads it as a stream."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        return file.read(6) == _NPY
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
 
 
 def refusal_of_array(name: str) -> UsageError:

@@ -63,6 +63,6 @@ def relabel(
 def relabelled(sample: Sample, label: int) -> Sample:
     """The sample with this label; its ``.json`` member keeps the first label that it had as ``original_label``."""
     provenance = {"original_label": sample.label, **sample.provenance()}
-    text = json.dumps(provenance, sort_keys=True, ensure_ascii=False)
-    members = {**sample.members, "cls": str(label).encode(), "json": text.encode(errors="surrogateescape")}
+    text = json.dumps(provenance, sort_keys=True)
+    members = {**sample.members, "cls": str(label).encode(), "json": text.encode()}
     return replace(sample, members=members)

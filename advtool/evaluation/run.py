@@ -64,7 +64,7 @@ class Subject:
             return self.sha256
         hashed = hashlib.sha256()
         for name, value in sorted(self.model.state_dict().items()):
-            hashed.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            hashed.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode(errors="surrogatepass"))
             hashed.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return hashed.hexdigest()
 

@@ -48,9 +48,10 @@ class Stream:
     def __init__(self, file: Readable, name: str, owned: bool = True):
         self.name, self.offset = name, 0
         self._owned = file if owned else None
-        start = _read_fully(file, SNIFF_BYTES)
+        self._file: Readable = file
+        start = self._guarded_read(SNIFF_BYTES)
         self.compressed = start[:2] == b"\x1f\x8b"
-        self._file: Readable = _prepend(start, file)
+        self._file = _prepend(start, file)
         if self.compressed:
             self._file = gzip.GzipFile(fileobj=_prepend(start, file), mode="rb")
             start = self._guarded_read(SNIFF_BYTES)
