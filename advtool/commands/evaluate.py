@@ -10,7 +10,7 @@ import torch
 
 from advtool import device as devices
 from advtool import distributed
-from advtool.cli import console, output
+from advtool.cli import console, output, standard
 from advtool.cli.evaluate import Evaluate
 from advtool.commands.checkpoints import applied, check_classes, check_size, open_checkpoint, preprocessing_of
 from advtool.commands.report import compare, show
@@ -45,6 +45,7 @@ class Inputs:
 
 def run(options: Evaluate) -> None:
     """Evaluate each checkpoint and report."""
+    standard.check_stdout()
     plan = _planned(options)
     evaluating.check(plan, options.per_sample, len(options.ckpt))
     if options.plot:

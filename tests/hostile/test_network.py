@@ -1,4 +1,4 @@
-"""Nothing is asked of the network without ``--download``: every command, source and architecture with sockets forbidden."""
+"""Nothing is asked of the network without ``--download``: all commands, sources and hubs, with sockets forbidden."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ for line in sys.argv[1:]:
 
 DONE = [
     "train --arch linear --epochs 1 -n 40 -o m.safetensors",
-    "train --arch linear --epochs 1 -n 40 --adv l2 --eps 0.1 --steps 1 --eval-data digits -o a.safetensors --plot h.png",
+    "train --arch linear --epochs 1 -n 40 --adv l2 --eps 0.1 --steps 1 --eval-data digits -o a.safetensors",
     "attack --ckpt m.safetensors --eps 0.1 --steps 1 -n 4 -o a.tar",
     "distill --ckpt m.safetensors --steps 1 -n 4 -o d.tar",
     "relabel --data digits --shift 1 -n 4 -o r.tar",

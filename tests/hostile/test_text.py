@@ -1,4 +1,4 @@
-"""Text from outside is shown with nothing hidden in it, wherever it is shown: one line, no control character, no markup."""
+"""Text from outside is shown with nothing hidden in it, wherever that is: one line, no control character, no markup."""
 
 import contextlib
 import io
@@ -236,12 +236,10 @@ def test_metadata_of_checkpoints(tmp_path, text):
     assert_one_line(err)
 
 
-@pytest.mark.parametrize("kind", ["png", "svg", "pdf", "gif"])
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_pictures(tmp_path, kind):
     for text in [*STRINGS, *RAW]:
         path = good(tmp_path / "a.tar", text)
-        if kind == "gif":
-            continue
         out = tmp_path / f"x.{kind}"
         status, _, err = situations.run(
             *(
