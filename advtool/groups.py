@@ -31,7 +31,7 @@ class Machine(Options):
         "--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1 or mps.", unset="the fastest found"
     )
     batch_size: int | None = option(
-        "--batch-size", metavar="N", minimum=1, help="Images at a time.", unset=str(BATCH_SIZE)
+        "--batch-size", metavar="N", minimum=1, help="Images at a time.", unset=str(BATCH_SIZE), decides=False
     )
 
 

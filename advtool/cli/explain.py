@@ -127,5 +127,10 @@ class Explain(Method, Checkpoints, Sources, Resized, Layout, Machine, Report, Ta
         unset="10; 4 to interpolate; weights: all",
     )
     batch_size: int | None = option(
-        "--batch-size", metavar="N", minimum=1, help="Images at a time.", unset="by image size, at most 512"
+        "--batch-size",
+        metavar="N",
+        minimum=1,
+        help="Images at a time.",
+        unset="by image size, at most 512",
+        decides=False,
     )

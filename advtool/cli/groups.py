@@ -38,7 +38,11 @@ class Sources(Amount):
         unset="$ADVTOOL_DATA, else ~/.cache/advtool",
     )
     download: bool = option(
-        "--download", default=False, help="Download a named dataset that is not on disk.", unset="never"
+        "--download",
+        default=False,
+        help="Download a named dataset that is not on disk.",
+        unset="never",
+        decides=False,
     )
     image_key: tuple[str, ...] = option(
         "--image-key",
@@ -195,7 +199,13 @@ class ShardOutput(Options):
         recorded=False,
     )
     shard_size: int | None = option(
-        "--shard-size", metavar="N", minimum=1, help="Samples per shard of a directory.", unset="10000", needs="out"
+        "--shard-size",
+        metavar="N",
+        minimum=1,
+        help="Samples per shard of a directory.",
+        unset="10000",
+        needs="out",
+        decides=False,
     )
     force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
 

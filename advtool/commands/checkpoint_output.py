@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advtool import distributed
-from advtool.cli import output
+from advtool.cli import output, standard
 from advtool.cli.train import Train
 from advtool.data.sources import Source
 from advtool.errors import UsageError
@@ -25,6 +25,8 @@ def checkpoint_destination(stem: str, options: Train) -> output.Destination:
     ----------
     stem : of the file name that is made up at a terminal
     """
+    if options.json:
+        standard.check_stdout()
     destination = output.destination(options.out, stem, ".safetensors", options.force, may_replace=options.resume)
     check_state(destination)
     if options.json and destination.path is None:

@@ -1,7 +1,7 @@
 """Where distillation starts: another image of the set, drawn once per sample by its key, or noise."""
 
+import heapq
 import itertools
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -50,14 +50,14 @@ class Noise:
 class Pool:
     """Images in memory, of which each sample gets one that is not itself.
 
-    While it grows it is a uniform sample of all that it was offered, at most `capacity` of them (Vitter 1985,
-    algorithm R). A draw depends on the sample's key, the seed and the set of images, not on their order.
+    It is a uniform sample of all that it was offered, at most `capacity` of them: those whose keys, hashed with the
+    seed, are the smallest. Neither it nor a draw depends on the order of the images.
     """
 
     def __init__(self, capacity: int, seed: int):
         self.capacity, self.offered, self._seed = capacity, 0, seed
         self._images: list[tuple[str, np.ndarray]] = []
-        self._random = random.Random(seeds.derive(seed, "reservoir"))
+        self._largest: list[tuple[int, int]] = []  # a heap of (−hash, place)
         self._order: list[int] | None = None
 
     def __len__(self) -> int:
@@ -72,12 +72,17 @@ class Pool:
     def offer(self, key: str, pixels: np.ndarray) -> None:
         """Take the image in, in the place of another if the pool is full, or not at all."""
         self.offered += 1
-        if len(self) < self.capacity:
+        rank, place = -seeds.derive(self._seed, "reservoir", key), len(self)
+        if place < self.capacity:
+            heapq.heappush(self._largest, (rank, place))
             self._images.append((key, pixels))
-            self._order = None
-        elif (place := self._random.randrange(self.offered)) < self.capacity:
+        elif rank > self._largest[0][0]:
+            _, place = self._largest[0]
+            heapq.heapreplace(self._largest, (rank, place))
             self._images[place] = (key, pixels)
-            self._order = None
+        else:
+            return
+        self._order = None
 
     def __call__(self, keys: list[str]) -> tuple[Tensor, list[str]]:
         if self._order is None:

@@ -29,6 +29,7 @@ class Option:
     needs : another option without which this one does nothing, or several of which one is enough
     excludes : others that do nothing beside this one
     recorded : whether it is a part of what was done, and not only of where to and how loud
+    decides : whether what is made depends on it, by more than rounding; what does not is left out of histories
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,7 @@ class Option:
     needs: str | tuple[str, ...] | None = None
     excludes: tuple[str, ...] = ()
     recorded: bool = True
+    decides: bool = True
 
     @property
     def needed(self) -> tuple[str, ...]:

@@ -67,8 +67,9 @@ class Options:
     def history(self) -> str:
         """The command line with what was given and matters, spelled in one way whatever way it was typed."""
         found = declarations(type(self))
-        kept = [word for name in found if name in self.given and found[name].recorded for word in self._words(name)]
-        return shlex.join(["advtool", *self.command.split(), *kept])
+        kept = [name for name in found if name in self.given and found[name].recorded and found[name].decides]
+        words = [word for name in kept for word in self._words(name)]
+        return shlex.join(["advtool", *self.command.split(), *words])
 
     def _words(self, name: str) -> list[str]:
         declared, value = declarations(type(self))[name], getattr(self, name)

@@ -260,7 +260,9 @@ class Compilation(Options):
 
     panel: ClassVar[str] = "Machine"
 
-    workers: int = option("--workers", metavar="N", minimum=1, default=2, help="Threads that decode streamed images.")
+    workers: int = option(
+        "--workers", metavar="N", minimum=1, default=2, help="Threads that decode streamed images.", decides=False
+    )
     compile: bool = option("--compile/--no-compile", default=False, help="Compile the network with torch.compile.")
 
 
