@@ -1,7 +1,6 @@
 """Where distillation starts: another image of the set, drawn once per sample by its key, or noise."""
 
 import heapq
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +17,9 @@ from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
 from advtool.io.head import Head
 from advtool.io.samples import Sample
+
+_HELD = 1 << 16
+"""Starts that are held at most for samples that wait for their batch."""
 
 
 class Starts(Protocol):
@@ -59,6 +61,7 @@ class Pool:
         self._images: list[tuple[str, np.ndarray]] = []
         self._largest: list[tuple[int, int]] = []  # a heap of (−hash, place)
         self._order: list[int] | None = None
+        self._held: dict[str, tuple[str, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self._images)
@@ -84,13 +87,23 @@ class Pool:
             return
         self._order = None
 
+    def hold(self, key: str) -> None:
+        """Draw for a sample now, while the pool grows, whatever it will hold when the sample's batch is full."""
+        if len(self._held) >= _HELD:
+            del self._held[next(iter(self._held))]
+        self._held[key] = self._start(key)
+
     def __call__(self, keys: list[str]) -> tuple[Tensor, list[str]]:
+        drawn = [self._held.get(key) or self._start(key) for key in keys]
+        self._held.clear()
+        pixels = torch.from_numpy(np.stack([image for _, image in drawn]))
+        return to_float(pixels), [key for key, _ in drawn]
+
+    def _start(self, key: str) -> tuple[str, np.ndarray]:
         if self._order is None:
             self._order = sorted(range(len(self)), key=lambda place: self._images[place][0])
             self._ranks = {self._images[place][0]: rank for rank, place in enumerate(self._order)}
-        drawn = [self._images[self._order[self._draw(key)]] for key in keys]
-        pixels = torch.from_numpy(np.stack([image for _, image in drawn]))
-        return to_float(pixels), [key for key, _ in drawn]
+        return self._images[self._order[self._draw(key)]]
 
     def _draw(self, key: str) -> int:
         """Rank, in the order of the keys, of a sample's start."""
@@ -141,10 +154,15 @@ def gather(
     if source.repeatable:
         return Gathered(islice(iter(source.open()), limit), pool, pool.offered)
     n = pool.offered if pool.offered < pool.capacity else None
-    return Gathered(itertools.chain(kept, _offered(stream, pool, check)), pool, n)
+    return Gathered(_growing(kept, stream, pool, check), pool, n)
 
 
-def _offered(samples: Iterable[Sample], pool: Pool, check: SampleChecker) -> Iterator[Sample]:
-    for sample in samples:
+def _growing(kept: list[Sample], rest: Iterable[Sample], pool: Pool, check: SampleChecker) -> Iterator[Sample]:
+    """The samples, each with a start out of what was read up to it: how many are read ahead makes no difference."""
+    for sample in kept:
+        pool.hold(sample.key)
+        yield sample
+    for sample in rest:
         pool.offer(sample.key, check(sample)[0])
+        pool.hold(sample.key)
         yield sample

@@ -1,5 +1,7 @@
 """Distillation against known optima, and the starts that it begins from."""
 
+import itertools
+
 import numpy as np
 import pytest
 import shard_factory as make
@@ -193,6 +195,21 @@ def test_a_source_beyond_the_memory_passes_whole_with_a_part_as_starts(tmp_path,
     assert passed == [f"k{index}" for index in range(30)]
     assert len(gathered.pool) == 10
     assert gathered.pool.offered == 30
+
+
+def test_starts_from_a_pipe_do_not_depend_on_how_many_samples_are_read_ahead(tmp_path):
+    path = make.write_shards(tmp_path, "train", make.samples(30), Head(shape=(1, 8, 8)))
+    drawn = []
+    for size in (1, 7, 64):
+        source = Shards("made", (path,), repeatable=False)
+        reader = source.open()
+        gathered = gather(source, reader.head, reader, None, 64 * 10, seed=0)
+        keys = [sample.key for sample in itertools.islice(gathered.samples, size)]
+        drawn.append([])
+        while keys:
+            drawn[-1] += gathered.pool(keys)[1]
+            keys = [sample.key for sample in itertools.islice(gathered.samples, size)]
+    assert drawn[0] == drawn[1] == drawn[2] and len(drawn[0]) == 30
 
 
 def test_a_source_that_fits_is_all_in_the_pool(tmp_path):

@@ -31,7 +31,8 @@ REST = [*REPORTS[2:4], *REPORTS[6:], *WORK[1:3], *WORK[4:]]
 
 
 @pytest.mark.parametrize(
-    "words", [*REPORTS[:2], *REPORTS[4:6], WORK[0], WORK[3], *(pytest.param(each, marks=pytest.mark.slow) for each in REST)]
+    "words",
+    [*REPORTS[:2], *REPORTS[4:6], WORK[0], WORK[3], *(pytest.param(each, marks=pytest.mark.slow) for each in REST)],
 )
 def test_a_stdout_that_takes_nothing(shell, checkpoint, words):
     command = f"advtool {words.format(m=checkpoint)} </dev/null"
