@@ -16,80 +16,13 @@ import in_process
 import numpy as np
 import pytest
 import situations
+from hostile_strings import IN_FILE_NAMES, RAW, STRINGS
 from PIL import Image
 
 from advtool.cli import console
 from advtool.io import checkpoints
 from advtool.io.figures import words
 from advtool.visible import bounded, visible
-
-STRINGS = [
-    *(
-        "\x1b[31mred",
-        "\x1b]0;title\x07",
-        "\x1b[2J\x1b[H",
-        "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\",
-        "\x9b31m",
-        "a\x00b",
-    ),
-    *(
-        "a\nb",
-        "a\r\nb",
-        "a\rb",
-        "a\tb",
-        "a\x0bb",
-        "a\x0cb",
-        "a\x85b",
-        "a\u2028b",
-        "a\u2029b",
-        "\n",
-        "a\n",
-        "\nadvtool: ok",
-    ),
-    *("a\x08\x08b", "a\x7fb", "a\x07", "\x1c\x1d\x1e\x1f", "\x90q\x9c", "\x0e\x0f"),
-    *("a\u202eb", "a\u202ab\u202c", "a\u2066b\u2069", "a\u200eb", "a\u200fb", "a\u061cb"),
-    *(
-        "a\u200bb",
-        "a\u200cb",
-        "a\u200db",
-        "a\u2060b",
-        "\ufeffa",
-        "a\u00adb",
-        "a\u034fb",
-        "a\u3164b",
-        "a\u2800b",
-        "a\ufe0fb",
-    ),
-    *("a\U000e0041b", "a\ue000b", "a\ufffeb", "a\uffffb", "a\udcffb", "\udc80\udc9b31m"),
-    *(
-        "[/x]",
-        "[/]",
-        "[bold]x[/bold]",
-        "[link=http://x]y[/link]",
-        "[red on blue]",
-        "[@click=app.bell]x",
-        "\\[bold]",
-        "[",
-        "]",
-    ),
-    *(
-        ":warning:",
-        "{0}",
-        "{task.description}",
-        "%s%n",
-        "$x_1^{2",
-        "$\\frac{1}{0}$",
-        "_hidden",
-        "a_b",
-        "#c",
-        "&lt;b>",
-        "\\x1b",
-    ),
-    *("-h", "--json", "é\u0301", "日本語", "\u0645\u0631\u062d\u0628\u0627", "🙂"),
-]
-IN_FILE_NAMES = [text for text in STRINGS if "/" not in text and "\0" not in text]
-RAW = ("\ud800", "\udfff\udbff")
-"""Surrogates that JSON can have, and that are no bytes of a name."""
 
 
 def hidden(shown: str) -> list[str]:
