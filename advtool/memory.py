@@ -54,7 +54,7 @@ def in_halves(compute: Callable[[slice], Result], n: int) -> list[Result]:
 def piecewise(
     compute: Callable[[Tensor, Tensor, Tensor], Tensor], inputs: Tensor, labels: Tensor, ids: Tensor | None
 ) -> Tensor:
-    """One tensor out of inputs, labels and ids, N each, in as few pieces as fit; ids are places where there are none."""
+    """One tensor out of inputs, labels and ids, N each, in as few pieces as fit; without ids, places are ids."""
     keys = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
     pieces = in_halves(lambda part: compute(inputs[part], labels[part], keys[part]), len(inputs))
     return torch.cat(pieces) if pieces else inputs
