@@ -9,6 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -182,9 +183,13 @@ class Planned:
         amp: bool = False,
         allowed: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
-        """Adversarial inputs; `allowed` is for attacks that take a base classifier."""
-        more = {} if allowed is None else {"allowed": allowed}
-        return self.attack.load()(model, inputs, labels, self.ball, **self.options, **more, ids=ids, seed=seed, amp=amp)
+        """Adversarial inputs, in smaller batches where one does not fit; `allowed`, of a base classifier, is of all."""
+        from advtool.memory import piecewise
+
+        attack = partial(self.attack.load(), **self.options, seed=seed, amp=amp)
+        if allowed is not None:
+            return attack(model, inputs, labels, self.ball, ids=ids, allowed=allowed)
+        return piecewise(lambda x, y, keys: attack(model, x, y, self.ball, ids=keys), inputs, labels, ids)
 
     def with_options(self, **options: Any) -> Planned:
         """The same with other values of some options."""

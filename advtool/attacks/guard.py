@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from advtool.ball import Ball
 from advtool.errors import AdvtoolError, UsageError
+from advtool.memory import in_halves
 
 Options = ParamSpec("Options")
 Function = Callable[Concatenate[nn.Module, Tensor, Tensor, Ball, Options], Tensor]
@@ -77,7 +78,8 @@ def logits_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
 @torch.no_grad()
 def predictions_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
     """The class of the largest logit of each image, int64: N. For `amp` and errors see `logits_of`."""
-    return logits_of(model, x, amp).argmax(1)
+    parts = in_halves(lambda part: logits_of(model, x[part], amp).argmax(1), len(x))
+    return torch.cat(parts) if parts else logits_of(model, x, amp).argmax(1)
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def check_classes(model: Classifier, head: Head, name: str, file: CheckpointFile
 def fit(model: Classifier, head: Head, name: str, file: CheckpointFile) -> Classifier:
     """The model with its logits in the order of the data's classes; what it does not know is refused."""
     check_classes(model, head, name, file)
-    return fitted(model, head.classes, name, head.num_classes).model
+    return fitted(model, head.classes, f"{name} and {file.path}", head.num_classes).model
 
 
 def _trained_on(file: CheckpointFile) -> str:

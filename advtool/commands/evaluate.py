@@ -1,8 +1,8 @@
 """What ``advtool eval`` does once its options are read: read, evaluate, report."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ from advtool.cli import console, output, standard
 from advtool.cli.evaluate import Evaluate
 from advtool.commands.checkpoints import applied, check_classes, check_size, open_checkpoint, preprocessing_of
 from advtool.commands.report import compare, show
-from advtool.data.arrays import load
+from advtool.data.parts import BYTES, Parts
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation import plots
 from advtool.evaluation import run as evaluating
+from advtool.evaluation.batch import Progress
 from advtool.evaluation.plan import Evaluation
-from advtool.evaluation.run import Subject, share, together
+from advtool.evaluation.run import together
+from advtool.evaluation.running import Running, Subject
 from advtool.groups import BATCH_SIZE
 from advtool.io.atomic import is_special
 from advtool.io.checkpoints import CheckpointFile
@@ -96,34 +98,53 @@ def _inputs(options: Evaluate, device: torch.device) -> Inputs:
 
 
 def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devices.Settings) -> list[dict[str, Any]]:
-    """A report for each checkpoint."""
-    if distributed.processes().world > 1 and not inputs.source.repeatable:
+    """A report for each checkpoint; those that see the images in one size are measured in one pass over the source."""
+    several = distributed.processes().world > 1
+    if several and not inputs.source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    read = cache(partial(load, inputs.source, options.limit, float("inf")))
-    reports = []
+    running = [
+        Running(
+            plan,
+            Subject(model, file.path, file.sha256),
+            settings,
+            base=inputs.base,
+            per_sample=options.per_sample,
+            checks=options.checks,
+        )
+        for file, model in zip(inputs.files, inputs.models, strict=True)
+    ]
     with distributed.joined(settings.device.type == "cuda"):
-        for file, model, preprocessing in zip(inputs.files, inputs.models, inputs.preprocessings, strict=True):
-            images = read(preprocessing)
-            if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
-                check_size(inputs.base.model, images.head.shape, images.name, inputs.base_file, "--size")
-                check_classes(inputs.base.model, images.head, images.name, inputs.base_file)
-            check_size(model, images.head.shape, images.name, file, "--size")
-            check_classes(model, images.head, images.name, file)
-            subject = Subject(model, file.path, file.sha256)
-            with console.bar("evaluating", len(share(images)) * plan.passes) as progress:
-                made = evaluating.report(
-                    plan,
-                    subject,
-                    images,
-                    settings,
-                    base=inputs.base,
-                    per_sample=options.per_sample,
-                    checks=options.checks,
-                    progress=progress,
-                )
-            reports.append(made)
+        for preprocessing in dict.fromkeys(inputs.preprocessings):
+            mine = [n for n, each in enumerate(inputs.preprocessings) if each == preprocessing]
+            part = None if several or plan.searches else BYTES
+            with Parts(inputs.source, options.limit, preprocessing, settings.batch_size, part) as parts:
+                _check(inputs, mine, parts)
+                _measure([running[n] for n in mine], parts, plan.passes)
+        reports = [each.report() for each in running]
         distributed.barrier()
     return reports
+
+
+def _check(inputs: Inputs, numbers: Sequence[int], parts: Parts) -> None:
+    """Refuse images that the models do not take, or know, before they are decoded."""
+    name = inputs.source.name
+    checked = [(inputs.models[n], inputs.files[n]) for n in numbers]
+    if inputs.base is not None and inputs.base_file is not None and isinstance(inputs.base.model, Classifier):
+        checked.append((inputs.base.model, inputs.base_file))
+    for model, file in checked:
+        check_size(model, parts.shape, name, file, "--size")
+        check_classes(model, parts.head, name, file)
+
+
+def _measure(running: Sequence[Running], parts: Parts, passes: int) -> None:
+    """Every model on one part after another."""
+    with ExitStack() as stack:
+        advance: Progress | None = None
+        for images in parts:
+            total = None if parts.n is None else len(running) * passes * parts.n
+            advance = advance or stack.enter_context(console.bar("evaluating", total))
+            for each in running:
+                each.add(images, advance)
 
 
 def _resolved(options: Evaluate, plan: Evaluation, source: Source, settings: devices.Settings) -> dict[str, Any]:

@@ -1,17 +1,19 @@
 """A source as arrays in memory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
-from advtool.data.beginning import Begun, begin, needed
+from advtool.data.beginning import begin, needed
 from advtool.data.checker import SampleChecker
 from advtool.data.matching import Matching, match
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.readers import Arrays
+from advtool.io.samples import Sample
 from advtool.preprocessing import Preprocessing
 
 __all__ = ["Images", "SampleChecker", "TooLarge", "complete", "load"]
@@ -58,6 +60,16 @@ class Images:
         provenance = self.provenance and [self.provenance[i] for i in indices]
         return replace(self, pixels=self.pixels[indices], labels=self.labels[indices], keys=keys, provenance=provenance)
 
+    def joined(self, other: "Images") -> "Images":
+        """These images and then others of the same source."""
+        return replace(
+            self,
+            pixels=np.concatenate([self.pixels, other.pixels]),
+            labels=np.concatenate([self.labels, other.labels]),
+            keys=[*self.keys, *other.keys],
+            provenance=None,
+        )
+
     def matched_to(self, known: tuple[str, ...]) -> "Images":
         """The images with the labels of a model that knows these classes; what provenance says is left as it is.
 
@@ -95,17 +107,19 @@ def load(
     with source.open() as reader:
         if arrays := reader.arrays():
             preprocessing = needed(arrays.pixels.shape[1:], preprocessing)
-            found, provenance = _whole(arrays.take(slice(limit)), max_bytes, preprocessing, source.name), None
+            found, provenance = whole(arrays.take(slice(limit)), max_bytes, preprocessing, source.name), None
         else:
             begun = begin(reader, preprocessing)
             preprocessing = begun.preprocessing
-            found, provenance = _collected(begun, limit, max_bytes, source.name)
+            check = SampleChecker(begun.head, preprocessing=preprocessing)
+            found, provenance = collected(islice(begun.samples, limit), check, max_bytes, source.name)
         head = complete(reader.head, found.pixels.shape[1:], int(found.labels.max()))
     made = Images(*found, head, source.name, head.split or source.split, provenance)
     return replace(made, preprocessing=preprocessing)
 
 
-def _whole(arrays: Arrays, max_bytes: float, preprocessing: Preprocessing | None, name: str) -> Arrays:
+def whole(arrays: Arrays, max_bytes: float, preprocessing: Preprocessing | None, name: str) -> Arrays:
+    """Arrays as they are resized; TooLarge for more than `max_bytes`."""
     if preprocessing:
         try:
             arrays = arrays._replace(pixels=np.stack([preprocessing(image) for image in arrays.pixels]))
@@ -116,16 +130,17 @@ def _whole(arrays: Arrays, max_bytes: float, preprocessing: Preprocessing | None
     return arrays
 
 
-def _collected(begun: Begun, limit: int | None, max_bytes: float, name: str) -> tuple[Arrays, list[dict | None] | None]:
-    """(the samples, contents of their .json members)."""
-    check = SampleChecker(begun.head, preprocessing=begun.preprocessing)
+def collected(
+    samples: Iterable[Sample], check: SampleChecker, max_bytes: float, name: str
+) -> tuple[Arrays, list[dict | None] | None]:
+    """(the samples as arrays, contents of their .json members); TooLarge for pixels of more than `max_bytes`."""
     chunks: list[np.ndarray] = []
     chunk: list[np.ndarray] = []
     labels: list[int] = []
     keys: list[str] = []
     provenance: list[dict | None] = []
     used = 0
-    for sample in islice(begun.samples, limit):
+    for sample in samples:
         pixels, label = check(sample)
         used += pixels.nbytes
         if used > max_bytes:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from advtool.attacks.guard import untouched
 from advtool.data.arrays import SampleChecker
@@ -15,6 +17,7 @@ from advtool.datasets.starts import Starts
 from advtool.device import Settings
 from advtool.io import images
 from advtool.io.samples import Sample
+from advtool.memory import in_halves
 from advtool.models.classifier import Classifier
 
 LARGE_IMAGE = 64
@@ -82,21 +85,17 @@ def distilled_samples(
     with untouched(model), representation(model, recipe.layer) as represent:
         for batch in sample_batches(samples, check, settings):
             begun, keys = starts(batch.keys)
-            work = len(batch) / max(recipe.steps, 1)
 
-            def advance(running: int, distance: float, work: float = work) -> None:
-                progress(work, distance)
+            def distilled(part: slice, x: Tensor = batch.inputs, begun: Tensor = begun) -> tuple[Tensor, ...]:
+                work = (part.stop - part.start) / max(recipe.steps, 1)
 
-            found, first, last = distill(
-                represent,
-                batch.inputs,
-                begun.to(settings.device),
-                recipe.steps,
-                recipe.step_size,
-                recipe.tol,
-                settings.amp,
-                advance,
-            )
+                def advance(running: int, distance: float) -> None:
+                    progress(work, distance)
+
+                how = (recipe.steps, recipe.step_size, recipe.tol, settings.amp, advance)
+                return distill(represent, x[part], begun[part].to(settings.device), *how)
+
+            found, first, last = map(torch.cat, zip(*in_halves(distilled, len(batch)), strict=True))
             tally.n += len(batch)
             tally.first += float(first.sum())
             tally.last += float(last.sum())

@@ -62,17 +62,19 @@ class Counts:
     targeted: dict[str, Share] = field(default_factory=dict)
 
 
-def total(parts: Sequence[Counts]) -> Counts:
+def total(parts: Sequence[Counts], in_turn: bool = False) -> Counts:
     """The counts of all images together, from those of disjoint parts of them under the same attacks.
 
-    Parts are worked on side by side, so that the longest time counts.
+    Parameters
+    ----------
+    in_turn : parts were worked on one after another, so that times add up; else side by side: the longest counts
     """
     names = dict.fromkeys(name for part in parts for name in part.targeted)
     targeted = {name: [part.targeted[name] for part in parts if name in part.targeted] for name in names}
     return Counts(
         n=sum(part.n for part in parts),
         clean=sum(part.clean for part in parts),
-        entries=tuple(_entry(entries) for entries in zip(*(part.entries for part in parts), strict=True)),
+        entries=tuple(_entry(entries, in_turn) for entries in zip(*(part.entries for part in parts), strict=True)),
         targeted={
             name: Share(sum(share.correct for share in shares), sum(share.n for share in shares))
             for name, shares in targeted.items()
@@ -80,12 +82,12 @@ def total(parts: Sequence[Counts]) -> Counts:
     )
 
 
-def _entry(parts: Sequence[EntryCount]) -> EntryCount:
+def _entry(parts: Sequence[EntryCount], in_turn: bool) -> EntryCount:
     breakdown = (
         AttackCount(
             attacked=sum(row.attacked for row in rows),
             broken=sum(row.broken for row in rows),
-            seconds=max(row.seconds for row in rows),
+            seconds=(sum if in_turn else max)(row.seconds for row in rows),
         )
         for rows in zip(*(part.breakdown for part in parts), strict=True)
     )

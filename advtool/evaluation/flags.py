@@ -31,7 +31,12 @@ Found = dict[str, str | None]
 
 
 def red_flags(
-    model: nn.Module, images: Images, report: Mapping[str, Any], attacks: Sequence[Attack], settings: Settings
+    model: nn.Module,
+    images: Images,
+    report: Mapping[str, Any],
+    attacks: Sequence[Attack],
+    settings: Settings,
+    classes: int | None = None,
 ) -> list[dict[str, str]]:
     """Run every check that applies, on up to 100 images drawn by key.
 
@@ -39,14 +44,15 @@ def red_flags(
     ----------
     report : ``clean`` and ``adversarial`` of the evaluation that is to be believed
     attacks : that the evaluation used
+    classes : how many there are; None for as many as these images know
 
     Returns
     -------
     ``{"name": …, "detail": …}`` each, empty if nothing is suspicious
     """
-    training = [module for module in model.modules() if module.training]
     part = subset(images, IMAGES, settings.seed)
-    found: Found = {"chance": _chance(report["clean"], images.head.num_classes or 1)}
+    training = [module for module in model.modules() if module.training]
+    found: Found = {"chance": _chance(report["clean"], classes or images.head.num_classes)}
     found["training-mode"] = _training_mode(training)
     with torch.inference_mode(False), torch.enable_grad(), untouched(model):
         x, y, ids = next(in_order(part, len(part), settings.device))

@@ -4,8 +4,10 @@ from torch import Tensor, nn
 
 from advtool import seeds
 from advtool.attacks.guard import predictions_of
+from advtool.data.batches import Batch
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, predictions
+from advtool.memory import in_halves
 from advtool.registry import Planned
 
 
@@ -22,12 +24,16 @@ def excess(
     clean : int64, N, the model's predictions for the clean images
     """
     answers, seed, found = predictions(base, images), seeds.derive(settings.seed, "evaluation"), 0
-    for places, (x, _, ids) in images.batches((clean == answers).nonzero()[:, 0]):
-        answer = answers[places].to(x.device)
+    for places, batch in images.batches((clean == answers).nonzero()[:, 0]):
 
-        def kept(z: Tensor, answer: Tensor = answer) -> Tensor:
-            return predictions_of(base, z) == answer
+        def added(part: slice, batch: Batch = batch, places: Tensor = places) -> int:
+            x, answer, ids = batch[0][part], answers[places[part]].to(batch[0].device), batch[2][part]
 
-        adversarial = attack(model, x, answer, allowed=kept, ids=ids, seed=seed, amp=settings.amp)
-        found += int(((predictions_of(model, adversarial) != answer) & kept(adversarial)).sum())
+            def kept(z: Tensor) -> Tensor:
+                return predictions_of(base, z) == answer
+
+            adversarial = attack(model, x, answer, allowed=kept, ids=ids, seed=seed, amp=settings.amp)
+            return int(((predictions_of(model, adversarial) != answer) & kept(adversarial)).sum())
+
+        found += sum(in_halves(added, len(places)))
     return found

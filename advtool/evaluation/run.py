@@ -1,9 +1,6 @@
 """An evaluation from models and images to the report that ``advtool eval --json`` prints."""
 
-import hashlib
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,59 +11,19 @@ from torch import Tensor, nn
 from advtool import device as devices
 from advtool import distributed
 from advtool.data.arrays import Images, complete
-from advtool.data.matching import ClassMismatch, Matching
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation.batch import Progress, unseen
-from advtool.evaluation.counts import total
-from advtool.evaluation.entries import described, plateaus
-from advtool.evaluation.flags import red_flags
-from advtool.evaluation.measure import measure
-from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
+from advtool.evaluation.running import SCHEMA, Running, Subject
 from advtool.io.head import Head
 from advtool.io.unit import in_unit
 from advtool.models.classifier import Classifier
-from advtool.models.heads import fitted
 
-SCHEMA = 1
 BATCH_SIZE = 512
 
 Data = Images | tuple[Tensor, Tensor]
 """Images in memory, or (pixels in [0, 1], N×C×H×W; labels, N)."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model that is evaluated, and what is said of it.
-
-    Attributes
-    ----------
-    path, sha256 : of its checkpoint, where it has one
-    """
-
-    model: nn.Module
-    path: str | None = None
-    sha256: str | None = None
-
-    @property
-    def arch(self) -> str:
-        """Its architecture, or else its type."""
-        return self.model.spec.arch if isinstance(self.model, Classifier) else type(self.model).__name__
-
-    @property
-    def name(self) -> str:
-        return self.path or self.arch
-
-    def digest(self) -> str:
-        """The checkpoint's SHA-256, or else that of the parameters."""
-        if self.sha256 is not None:
-            return self.sha256
-        hashed = hashlib.sha256()
-        for name, value in sorted(self.model.state_dict().items()):
-            hashed.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode(errors="surrogatepass"))
-            hashed.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-        return hashed.hexdigest()
 
 
 def evaluate(
@@ -184,66 +141,14 @@ def report(
     progress: Progress = unseen,
 ) -> dict[str, Any]:
     """The report on one model. Where several processes work on it, each of them gets it."""
-    plan.check(images.head.shape)
-    started, n = time.perf_counter(), len(images)
-    model, matching = _fitted(subject, images.head.classes, f"{images.name} and {subject.name}")
-    other = _base(base, model, subject.name) if base else None
-    record = PerSampleFile(per_sample, runs_of(plan, subject.digest(), settings)) if per_sample is not None else None
-    counts = measure(plan, model, share(images), settings, base=other, record=record, progress=progress)
-    result = described(total(distributed.gathered(counts)), plan.lam, base.name if base else None)
-    if plan.plateau:
-        result["plateau"] = plateaus(result["adversarial"])
-    seconds = time.perf_counter() - started
-    checks = checks and distributed.processes().is_first
-    return {
-        "schema": SCHEMA,
-        "command": "eval",
-        "checkpoint": {"path": subject.path, "sha256": subject.sha256, "arch": subject.arch},
-        "data": {
-            "source": images.name,
-            "split": images.split,
-            "n": n,
-            "classes": images.head.num_classes,
-            "matched": matching and matching.to_json(),
-            "preprocessing": images.preprocessing and images.preprocessing.to_json(),
-        },
-        **result,
-        "flags": red_flags(model, images, result, plan.attacks, settings) if checks else [],
-        "seed": settings.seed,
-        "device": str(settings.device),
-        "seconds": round(seconds, 3),
-        "images_per_second": round(n * plan.passes / seconds, 1),
-    }
-
-
-def _fitted(subject: Subject, classes: tuple[str, ...], told: str) -> tuple[nn.Module, Matching | None]:
-    """(the model with its logits in the order of these classes, how they were matched if they differ)."""
-    if not isinstance(subject.model, Classifier) or subject.model.spec.classes == classes:
-        return subject.model, None
-    return fitted(subject.model, classes, told)
-
-
-def _base(base: Subject, model: nn.Module, name: str) -> nn.Module:
-    """The base classifier with the labels of the model, as it is used."""
-    if not isinstance(model, Classifier):
-        return base.model
-    try:
-        return _fitted(base, model.spec.classes, f"{name} and {base.name}")[0]
-    except ClassMismatch as error:
-        raise AdvtoolError(f"base {base.name} does not fit {name}: {error}") from None
+    running = Running(plan, subject, settings, base=base, per_sample=per_sample, checks=checks)
+    running.add(images, progress)
+    return running.report()
 
 
 def together(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Reports on several models as one."""
     return {"schema": SCHEMA, "command": "eval", "models": [*reports]}
-
-
-def share(images: Images) -> Images:
-    """This process's part of the images."""
-    here = distributed.processes()
-    if len(images) < here.world:
-        raise AdvtoolError(f"{images.name}: {len(images)} images for {here.world} processes")
-    return images if here.world == 1 else images.take(np.arange(here.rank, len(images), here.world))
 
 
 def from_tensors(x: Tensor, y: Tensor, model: nn.Module | None = None) -> Images:

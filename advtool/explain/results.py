@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advtool.data.arrays import Images
-from advtool.data.batches import in_order, to_float
+from advtool.data.batches import Batch, in_order, to_float
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
 from advtool.explain import drawing
@@ -17,6 +18,7 @@ from advtool.explain.attribution_shards import Attributions
 from advtool.explain.drawing import Cell, Grid, photo
 from advtool.explain.measures import mean_and_error
 from advtool.io.figures import FORMATS
+from advtool.memory import in_halves
 
 Progress = Callable[[int], None]
 """Is called with the number of images done since the last call."""
@@ -105,9 +107,14 @@ def batchwise(
     """Apply `compute`, of pixels, labels and ids, to the images in batches; its results concatenated, on the CPU."""
     parts = []
     for batch in in_order(images, settings.batch_size, settings.device):
-        parts.append([result.cpu() for result in compute(*batch)])
+        parts += in_halves(partial(_computed, compute, batch), len(batch[0]))
         progress(len(batch[0]))
     return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+
+def _computed(compute: Callable[[Tensor, Tensor, Tensor], Sequence[Tensor]], batch: Batch, part: slice) -> list[Tensor]:
+    x, y, ids = batch
+    return [result.cpu() for result in compute(x[part], y[part], ids[part])]
 
 
 def floats(images: Images) -> np.ndarray:

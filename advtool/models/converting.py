@@ -116,7 +116,7 @@ def _choose(states: States, asked: str | None, path: str) -> tuple[str, dict[str
     others = [each or "the top of the file" for each in states if each != place]
     kind = ", a moving average" if is_average(place) else ""
     if others and not all(_same(state, states[place]) for state in states.values()):
-        message = f"{path}: took the weights '{place}'{kind}, not those of {', '.join(others)} (or say which weights)"
+        message = f"{path}: took the weights '{place}'{kind}, not those of {', '.join(others)} (`--weights` chooses)"
     elif kind:
         message = f"{path}: took the weights '{place}'{kind}"
     else:

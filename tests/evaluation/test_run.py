@@ -3,16 +3,21 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.resources import files
 
+import numpy as np
 import pytest
+import shard_factory as make
 import torch
-from evaluation_problems import digits, linear, tensors
+from evaluation_problems import SETTINGS, digits, linear, tensors
 from tests_support import environment
 
 import advtool as package
 from advtool.errors import UsageError
 from advtool.evaluation import evaluate
+from advtool.evaluation.plan import Evaluation
+from advtool.evaluation.running import Running, Subject
 
 KEYS = [
     "adv",
@@ -159,3 +164,31 @@ def test_two_processes_report_what_one_does(advtool, checkpoint):
             del row["seconds"]
     assert two["adversarial"] == one["adversarial"]
     assert two["clean"] == one["clean"] and two["flags"] == one["flags"]
+
+
+def test_parts_report_what_the_whole_does():
+    images = digits(120)
+    model = linear()
+    plan = Evaluation.of(adv="l2", eps=(0.25, 0.5), attack="fgsm,apgd-ce", steps=None)
+    settings = replace(SETTINGS, batch_size=20)
+    whole = Running(plan, Subject(model), settings)
+    whole.add(images)
+    parted = Running(plan, Subject(model), settings)
+    for start in range(0, 120, 40):
+        parted.add(images.take(np.arange(start, start + 40)))
+    one, two = whole.report(), parted.report()
+    for report in (one, two):
+        for name in ("seconds", "images_per_second"):
+            del report[name]
+        for entry in report["adversarial"]:
+            for row in entry["breakdown"]:
+                assert row.pop("seconds") > 0
+    assert one == two
+
+
+def test_the_first_image_that_does_not_fit_ends_a_long_stream(advtool, checkpoint, tmp_path):
+    made = make.shard([make.sample(f"k{n}", 0, make.pixels(n, side=9)) for n in range(3)])
+    done = advtool("eval", "--ckpt", checkpoint, stdin=made[:4608])  # no more than the first
+    assert (
+        done.returncode == 1 and b"images are 1\xc3\x979\xc3\x979, the model takes 1\xc3\x978\xc3\x978" in done.stderr
+    )

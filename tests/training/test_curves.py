@@ -55,7 +55,7 @@ def test_images_that_do_not_fit_are_refused():
     with pytest.raises(AdvtoolError, match="eval_data small: images are"):
         run(Curves({"small": small})).fit()
     many = replace(TEST, head=replace(TEST.head, classes=tuple(map(str, range(11))), num_classes=11))
-    with pytest.raises(AdvtoolError, match="eval_data many: class '10' of the images, which the model does not know"):
+    with pytest.raises(AdvtoolError, match="eval_data many: 11 classes, the model knows 10"):
         run(Curves({"many": many})).fit()
 
 

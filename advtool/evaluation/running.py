@@ -1,0 +1,194 @@
+"""An evaluation of one model that is fed the images, all at once or in parts, and then gives the report."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from advtool import distributed
+from advtool.data.arrays import Images
+from advtool.data.matching import ClassMismatch, Matching, match
+from advtool.data.subset import subset
+from advtool.device import Settings
+from advtool.errors import AdvtoolError
+from advtool.evaluation.batch import Progress, unseen
+from advtool.evaluation.counts import Counts, total
+from advtool.evaluation.entries import described, plateaus
+from advtool.evaluation.flags import IMAGES, red_flags
+from advtool.evaluation.measure import measure
+from advtool.evaluation.per_sample import PerSampleFile, runs_of
+from advtool.evaluation.plan import Evaluation
+from advtool.models.classifier import Classifier
+from advtool.models.heads import fitted
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is evaluated, and what is said of it.
+
+    Attributes
+    ----------
+    path, sha256 : of its checkpoint, where it has one
+    """
+
+    model: nn.Module
+    path: str | None = None
+    sha256: str | None = None
+
+    @property
+    def arch(self) -> str:
+        """Its architecture, or else its type."""
+        return self.model.spec.arch if isinstance(self.model, Classifier) else type(self.model).__name__
+
+    @property
+    def name(self) -> str:
+        return self.path or self.arch
+
+    def digest(self) -> str:
+        """The checkpoint's SHA-256, or else that of the parameters."""
+        if self.sha256 is not None:
+            return self.sha256
+        hashed = hashlib.sha256()
+        for name, value in sorted(self.model.state_dict().items()):
+            hashed.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode(errors="surrogatepass"))
+            hashed.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return hashed.hexdigest()
+
+
+class Running:
+    """What is known of one model so far.
+
+    Parameters
+    ----------
+    base : classifier that the risks are relative to
+    per_sample : JSON lines to write what became of each image to
+    checks : look for red flags
+    """
+
+    def __init__(
+        self,
+        plan: Evaluation,
+        subject: Subject,
+        settings: Settings,
+        *,
+        base: Subject | None = None,
+        per_sample: str | Path | None = None,
+        checks: bool = True,
+    ):
+        self._plan, self._subject, self._settings = plan, subject, settings
+        self._base, self._checks = base, checks
+        self._other: nn.Module | None = None
+        self._model = subject.model
+        self._matching: Matching | None = None
+        runs = runs_of(plan, subject.digest(), settings) if per_sample is not None else []
+        self._record = PerSampleFile(per_sample, runs) if per_sample is not None else None
+        self._counts: list[Counts] = []
+        self._seconds = 0.0
+        self._drawn: Images | None = None
+        self._classes = 0
+
+    def add(self, images: Images, progress: Progress = unseen) -> None:
+        """Measure some of the images; of several processes each measures its share.
+
+        Raises
+        ------
+        AdvtoolError
+            if the model does not take the images or know their classes, or its logits are not finite
+        """
+        started = time.perf_counter()
+        if self._drawn is None:
+            self._begin(images)
+        else:
+            self._check(images)
+        counts = measure(
+            self._plan,
+            self._model,
+            share(images),
+            self._settings,
+            base=self._other,
+            record=self._record,
+            progress=progress,
+        )
+        self._counts.append(counts)
+        self._seconds += time.perf_counter() - started
+        candidates = subset(images, IMAGES, self._settings.seed)
+        self._drawn = candidates if self._drawn is None else self._drawn.joined(candidates)
+        self._drawn = subset(self._drawn, IMAGES, self._settings.seed)
+        self._classes = max(self._classes, images.head.num_classes)
+
+    def report(self) -> dict[str, Any]:
+        """The report on all that was added. Where several processes work on it, each of them gets it."""
+        started, images, plan = time.perf_counter(), self._drawn, self._plan
+        assert images is not None
+        counts = total(distributed.gathered(total(self._counts, in_turn=True)))
+        result = described(counts, plan.lam, self._base.name if self._base else None)
+        if plan.plateau:
+            result["plateau"] = plateaus(result["adversarial"])
+        seconds = self._seconds + time.perf_counter() - started
+        flags: list[dict[str, str]] = []
+        if self._checks and distributed.processes().is_first:
+            flags = red_flags(self._model, images, result, plan.attacks, self._settings, self._classes)
+        return {
+            "schema": SCHEMA,
+            "command": "eval",
+            "checkpoint": {"path": self._subject.path, "sha256": self._subject.sha256, "arch": self._subject.arch},
+            "data": {
+                "source": images.name,
+                "split": images.split,
+                "n": counts.n,
+                "classes": self._classes,
+                "matched": self._matching and self._matching.to_json(),
+                "preprocessing": images.preprocessing and images.preprocessing.to_json(),
+            },
+            **result,
+            "flags": flags,
+            "seed": self._settings.seed,
+            "device": str(self._settings.device),
+            "seconds": round(seconds, 3),
+            "images_per_second": round(counts.n * plan.passes / seconds, 1),
+        }
+
+    def _begin(self, images: Images) -> None:
+        """Put the logits in the order of the images' classes."""
+        self._plan.check(images.head.shape)
+        told = f"{images.name} and {self._subject.name}"
+        self._model, self._matching = _fitted(self._subject, images.head.classes, told)
+        if self._base:
+            self._other = _base(self._base, self._model, self._subject.name)
+
+    def _check(self, images: Images) -> None:
+        """Refuse labels beyond the model's classes, of images whose classes have no names."""
+        if isinstance(self._model, Classifier):
+            match(images.head.classes, self._model.spec.classes)
+
+
+def _fitted(subject: Subject, classes: tuple[str, ...], told: str) -> tuple[nn.Module, Matching | None]:
+    """(the model with its logits in the order of these classes, how they were matched if they differ)."""
+    if not isinstance(subject.model, Classifier) or subject.model.spec.classes == classes:
+        return subject.model, None
+    return fitted(subject.model, classes, told)
+
+
+def _base(base: Subject, model: nn.Module, name: str) -> nn.Module:
+    """The base classifier with the labels of the model, as it is used."""
+    if not isinstance(model, Classifier):
+        return base.model
+    try:
+        return _fitted(base, model.spec.classes, f"{name} and {base.name}")[0]
+    except ClassMismatch as error:
+        raise AdvtoolError(f"base {base.name} does not fit {name}: {error}") from None
+
+
+def share(images: Images) -> Images:
+    """This process's part of the images."""
+    here = distributed.processes()
+    if len(images) < here.world:
+        raise AdvtoolError(f"{images.name}: {len(images)} images for {here.world} processes")
+    return images if here.world == 1 else images.take(np.arange(here.rank, len(images), here.world))
