@@ -1,7 +1,10 @@
 """The errors that a user meets: each is one line, and each knows its exit code."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from advtool import bounds
 
 _LISTED, _LONGEST = 20, 150
 
@@ -58,8 +61,16 @@ def unknown(what: str, name: str, known: Iterable[str], parameter: str | None = 
     parameter : name of the parameter that holds the name
     """
     known = list(known)
-    alike = {entry.lower(): entry for entry in reversed(known)}
-    near = [alike[entry] for entry in difflib.get_close_matches(name.lower(), alike, n=3, cutoff=0.5)]
+    near = spelled_alike(name, known)
     listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {listed}"
     return UsageError(f"unknown {what} '{_shown(name)}': {hint}", parameter)
+
+
+def spelled_alike(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three names that one may have been meant to be; none where looking for them would take long."""
+    if len(name) > bounds.ALIKE_LENGTH:
+        return []
+    some = list(islice(known, bounds.ALIKE_NAMES))
+    alike: Mapping[str, str] = {entry.lower(): entry for entry in reversed(some) if len(entry) <= bounds.ALIKE_LENGTH}
+    return [alike[entry] for entry in difflib.get_close_matches(name.lower(), alike, n=3, cutoff=0.5)]

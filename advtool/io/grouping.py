@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io import head as head_module
 from advtool.io.class_names import Numbering
@@ -52,6 +53,7 @@ class Grouping:
         self._on_head, self._head = on_head, head
         self._archive = _Archive(("", -1))
         self._sample: Sample | None = None
+        self._bytes = 0
         self._warns, self._warned = warns, set[str]()
         self._passed_over: dict[str, None] = {}
 
@@ -72,16 +74,25 @@ class Grouping:
                 continue
             if self._sample is None or key != self._sample.key:
                 yield from self._ended([member])
-                self._sample = Sample(key, {}, member.stream)
+                self._sample, self._bytes = Sample(key, {}, member.stream), 0
             if extension in self._sample.members:
                 raise self._sample.fault(f"two .{extension} members")
             self._sample.members[extension] = member.data
+            self._check_size(self._sample, len(member.data))
         yield from self._ended([])
         self._leave()
 
     def described(self) -> str:
         """What there was instead of samples."""
         return f", only {shown(self._passed_over)}" if self._passed_over else ""
+
+    def _check_size(self, sample: Sample, more: int) -> None:
+        """Refuse a sample that would fill the memory, whose members are all read before it is known what they are."""
+        self._bytes += more
+        if self._bytes > bounds.MEMBER_BYTES:
+            raise sample.fault(f"members of more than {bounds.mib(bounds.MEMBER_BYTES)} in all")
+        if len(sample.members) > bounds.SAMPLE_MEMBERS:
+            raise sample.fault(f"more than {bounds.SAMPLE_MEMBERS:,} members")
 
     def _ended(self, coming: list[Member]) -> Iterator[Sample]:
         """The sample whose last member was read; `coming` comes after it."""
@@ -95,7 +106,8 @@ class Grouping:
             if again:
                 raise _apart(found, f"{_named(found.members)} after other samples") from None
             if self._is_no_sample(found):
-                archive.aside[found.key] = list(found.members)
+                if len(archive.aside) < bounds.ASIDE:
+                    archive.aside[found.key] = list(found.members)
                 return
             raise _located(found, itertools.chain(coming, self._members), lacking) from None
         if again:
@@ -132,7 +144,8 @@ class Grouping:
     def _leave(self) -> None:
         """Say at the end of an archive what in it was no part of a sample."""
         for key, extensions in self._archive.aside.items():
-            self._passed_over |= dict.fromkeys(extensions)
+            if len(self._passed_over) < bounds.SAMPLE_MEMBERS:
+                self._passed_over |= dict.fromkeys(extensions)
             text = f"{self._archive.place[0]}: '{key}': {shown(extensions)} passed over, no image or label"
             self._warn("members", text, LeftOut)
 

@@ -1,15 +1,17 @@
 """The head member: what a stream of samples says about itself before the first sample."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io.shape import Shape, shape_text
 
 NAME = "__advtool__/head"
 SCHEMA = 1
-MAX_CLASSES = 1_000_000
+MAX_CLASSES = bounds.CLASSES
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class Head:
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> "Head":
+        if len(data) > bounds.JSON_BYTES:
+            raise AdvtoolError(
+                f"{where}: head member of {bounds.mib(len(data))}, more than {bounds.mib(bounds.JSON_BYTES)}"
+            )
         try:
             fields: Any = json.loads(data)
             if not isinstance(fields, dict) or fields.pop("schema") != SCHEMA:
@@ -89,6 +95,8 @@ class Head:
                 raise ValueError(f"{name} must be a list")
         if self.shape is not None and not (len(self.shape) == 3 and all(_is_integer(n) and n > 0 for n in self.shape)):
             raise ValueError("shape must be three positive integers")
+        if self.shape is not None and math.prod(self.shape) > 3 * bounds.PIXELS:
+            raise ValueError(f"shape of more than {bounds.PIXELS} pixels")
         if self.classes is not None and not (
             len(self.classes) == self.num_classes and all(isinstance(name, str) for name in self.classes)
         ):

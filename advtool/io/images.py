@@ -1,12 +1,15 @@
 """Encoding and decoding of the images of a sample: 8-bit files and float32 arrays."""
 
+import functools
 import io
 import math
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io import formats
 from advtool.io.shape import Shape
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 FLOAT = "npy"
 IMAGE_EXTENSIONS = (*formats.READ, FLOAT)
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = bounds.PIXELS
 
 # NumPy would parse the header as a Python expression, which untrusted input must not be.
 _NPY_START = re.compile(rb"\x93NUMPY(?:\x01\x00(..)|[\x02\x03]\x00(....))", re.DOTALL)
@@ -80,17 +83,26 @@ def _open(data: bytes) -> "Image":
     name = formats.kind(data)
     if name is None:
         raise AdvtoolError(formats.complaint(data))
+    _settle_pillow()
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=[formats.PILLOW[name]])
-    except Image.DecompressionBombError:
-        raise AdvtoolError(f"image of more than {MAX_PIXELS} pixels") from None
+        width, height, is_deep = image.width, image.height, _is_deep(image, data, name)
     except Exception:  # Pillow's readers raise almost anything for damaged files
         raise AdvtoolError(f"corrupt {name} image") from None
-    if image.width * image.height > MAX_PIXELS:
-        raise AdvtoolError(f"image of {image.width}×{image.height} pixels, more than {MAX_PIXELS}")
-    if _is_deep(image, data, name):
+    if width * height > MAX_PIXELS:
+        raise AdvtoolError(f"image of {width}×{height} pixels, more than {MAX_PIXELS}")
+    if is_deep:
         raise AdvtoolError(f"{name} image is not 8-bit (mode {image.mode})")
     return image
+
+
+@functools.cache
+def _settle_pillow() -> None:
+    """Our bound holds instead of Pillow's, and damage is said in our errors, not in its warnings besides."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _is_deep(image: "Image", data: bytes, name: str) -> bool:

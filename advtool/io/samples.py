@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.head import MAX_CLASSES
@@ -18,7 +19,6 @@ NO_OBJECT = (
     "its .json member is not a JSON object, so that nothing can be added to it;"
     " `tar --delete --wildcards -f SHARD '*.json'` takes it out"
 )
-_MEMBER_NAME = re.compile(r"((?:.*/|)[^.]+)[.]([^/]+)", re.DOTALL)
 _RESERVED = re.compile(r"__[^/]*__/")
 
 
@@ -84,8 +84,11 @@ class Sample:
 
     def facts(self) -> dict | None:
         """The content of the .json member; empty where there is none, None where it is not an object."""
+        data = self.members.get("json", b"{}")
+        if len(data) > bounds.JSON_BYTES:
+            raise self.fault(f"its .json member has {bounds.mib(len(data))}, more than {bounds.mib(bounds.JSON_BYTES)}")
         try:
-            fields = json.loads(self.members.get("json", b"{}"))
+            fields = json.loads(data)
         except (ValueError, RecursionError):
             return None
         return fields if isinstance(fields, dict) else None
@@ -106,8 +109,12 @@ def split_name(name: str) -> tuple[str, str]:
 
     Both are empty for what is no part of a sample: names without an extension, and everything in ``__…__/``.
     """
-    match = None if _RESERVED.match(name) else _MEMBER_NAME.fullmatch(name)
-    return (match[1], match[2].lower()) if match else ("", "")
+    folder, slash, last = name.rpartition("/")
+    stem, _, extension = last.partition(".")
+    is_stem = stem or (slash and "." not in folder.rpartition("/")[2])  # that of "a/.png" is "a/", as there
+    if not (extension and is_stem) or _RESERVED.match(name):
+        return "", ""
+    return f"{folder}{slash}{stem}", extension.lower()
 
 
 def _short(data: bytes) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io.images import IMAGE_EXTENSIONS
 from advtool.io.keys import LABEL, Keys, is_image
@@ -59,6 +60,8 @@ def label_of(sample: Sample, keys: Keys) -> int | str:
     if data is None:
         reason = f"no label: no member {extension}, which the label key names; has {shown(sample.members)}"
         raise Lacking(str(sample.fault(reason)))
+    if len(data) > bounds.JSON_BYTES:
+        raise sample.fault(f"its .{extension} member has {bounds.mib(len(data))}, too many for a label")
     try:
         text = data.decode("utf-8-sig").strip()
         value = _json_value(text, field) if extension.split(".")[-1] == "json" else text
@@ -122,7 +125,7 @@ def _json_value(text: str, field: str) -> Any:
 def _fields(data: bytes) -> list[str]:
     """The fields of an object that hold an integer or a text."""
     try:
-        value = json.loads(data)
+        value = json.loads(data) if len(data) <= bounds.JSON_BYTES else None
     except (ValueError, RecursionError):
         return []
     return [field for field, held in value.items() if isinstance(held, int | str)] if isinstance(value, dict) else []

@@ -10,12 +10,16 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
+from advtool.io import pax
 from advtool.io.streams import TAR, Stream
 
 BLOCK = 512
-MAX_MEMBER_BYTES = 256 << 20
-MAX_HEADER_BYTES = 1 << 20
+MAX_MEMBER_BYTES = bounds.MEMBER_BYTES
+MAX_HEADER_BYTES = bounds.HEADER_BYTES
+_EXTENDED = b"xgXLK"  # types of members that are headers of the next
+_SIZE, _TYPE = slice(124, 136), slice(156, 157)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def read_members(stream: Stream) -> Generator[Member]:
 
 
 def _archives(stream: Stream) -> Iterator[Member]:
-    archive, inside, zero_blocks = 0, False, 0
+    archive, inside, zero_blocks, zeros_from = 0, False, 0, 0
     while True:
         offset = stream.offset
         block = stream.read(BLOCK)
@@ -52,7 +56,10 @@ def _archives(stream: Stream) -> Iterator[Member]:
                 return
             raise _cut(stream, offset, "without the end-of-archive marker")
         if not any(block):
+            zeros_from = zeros_from if zero_blocks else offset
             zero_blocks += len(block) == BLOCK
+            if offset - zeros_from > bounds.ZERO_BYTES:
+                raise AdvtoolError(f"{stream.name}: byte {zeros_from}: more than {bounds.mib(bounds.ZERO_BYTES)} of zeros")
             if zero_blocks == 2 and inside:
                 archive, inside = archive + 1, False
             continue
@@ -80,22 +87,33 @@ class _Header:
         self.fileobj = self
         self.tarinfo = tarfile.TarInfo
         self._stream, self._block = stream, block
+        self._body, self._taken = b"", 0
 
     def parse(self, offset: int) -> tarfile.TarInfo:
         try:
             return tarfile.TarInfo.fromtarfile(cast(tarfile.TarFile, self))
-        except (tarfile.HeaderError, ValueError, OverflowError, RecursionError) as error:
+        except (tarfile.HeaderError, ValueError, OverflowError, RecursionError, LookupError) as error:
             raise AdvtoolError(f"{self._stream.name}: byte {offset}: not a tar header ({error})") from None
 
     def read(self, size: int) -> bytes:
         if self._block:
             block, self._block = self._block, b""
+            self._body = block[_TYPE] if block[_TYPE] in _EXTENDED else b""
             return block
-        if not 0 <= size <= MAX_HEADER_BYTES:
-            raise AdvtoolError(f"{self._stream.name}: byte {self._stream.offset}: member header of {size} bytes")
+        self._taken += max(size, 0)
+        if not (0 <= size and self._taken <= MAX_HEADER_BYTES):
+            raise AdvtoolError(
+                f"{self._stream.name}: byte {self._stream.offset}: member header of {self._taken} bytes,"
+                f" more than {MAX_HEADER_BYTES}"
+            )
         data = self._stream.read(size)
         if len(data) < size:
             raise _cut(self._stream, self._stream.offset, "inside a member header")
+        kind, self._body = self._body, b""
+        if kind and kind in b"xgX":
+            pax.check(data)  # which `tarfile` would read in quadratic time and memory
+        elif not kind and size == BLOCK and data[_TYPE] in _EXTENDED:
+            self._body = data[_TYPE]
         return data
 
     def tell(self) -> int:
@@ -103,6 +121,11 @@ class _Header:
 
 
 def _check(info: tarfile.TarInfo, stream: Stream, offset: int) -> None:
+    if len(info.name) > bounds.NAME_LENGTH:
+        raise AdvtoolError(
+            f"{stream.name}: byte {offset}: a member name of {len(info.name):,} characters,"
+            f" more than {bounds.NAME_LENGTH:,}: '{info.name[:60]}…'"
+        )
     kind = None
     if info.sparse is not None:
         kind = "sparse member"
@@ -114,7 +137,7 @@ def _check(info: tarfile.TarInfo, stream: Stream, offset: int) -> None:
         raise AdvtoolError(f"{stream.name}: byte {offset}: '{info.name}' is a {kind}, which a shard may not hold")
     if not 0 <= info.size <= MAX_MEMBER_BYTES:
         raise AdvtoolError(
-            f"{stream.name}: byte {offset}: '{info.name}' has {info.size} bytes, not 0 to {MAX_MEMBER_BYTES}"
+            f"{stream.name}: byte {offset}: '{info.name}' has {info.size} bytes, not 0 to {MAX_MEMBER_BYTES}; shards hold single images"
         )
 
 

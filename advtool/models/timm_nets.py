@@ -1,11 +1,10 @@
 """Networks of the timm library, by name; an optional dependency."""
 
-import difflib
 from typing import Any
 
 from torch import nn
 
-from advtool.errors import UsageError
+from advtool.errors import UsageError, spelled_alike
 from advtool.io.shape import Shape
 
 PREFIX = "timm:"
@@ -52,7 +51,7 @@ def check_known(name: str) -> None:
     except ImportError:
         raise _refusal(name, "timm is not installed (pip install 'advtool[timm]')") from None
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+        near = spelled_alike(name, timm.list_models())
         hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them all"
         raise _refusal(name, f"timm has no such network; {hint}")
 
