@@ -105,7 +105,7 @@ def _complete(
     state_file = StateFile(path, {**run.resolved(), "images": run.fingerprint()})
     start = state_file.read() if options.resume else None
     if options.resume and path and _is_complete(path):
-        metrics = run.take_over(checkpoints.read(streams.open_path(path)))
+        metrics = run.take_over(checkpoints.read(streams.open_path(path, regular=True)))
         console.say(f"{path} is complete")
         return metrics
     tested = _check_test(run, options, test_images)

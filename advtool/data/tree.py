@@ -9,8 +9,8 @@ from pathlib import Path
 from advtool.errors import AdvtoolError
 from advtool.io import formats
 from advtool.io.hidden import is_hidden
+from advtool.io.regular import KINDS
 
-_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 _Ancestors = tuple[tuple[int, int], ...]
 
 
@@ -72,7 +72,7 @@ def _sort_in(folder: Folder, path: Path, mode: int) -> None:
     if mode == stat.S_IFDIR:
         folder.folders.append(path)
     elif mode != stat.S_IFREG:
-        raise AdvtoolError(f"{path}: {_KINDS.get(mode, 'no file')}, not an image; remove it")
+        raise AdvtoolError(f"{path}: {KINDS.get(mode, 'no file')}, not an image; remove it")
     elif formats.extension(path.name) in formats.READ:
         folder.images.append(path)
     else:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
-from advtool.io import checkpoints, streams, torch_files
-from advtool.io.checkpoints import MAX_BYTES
+from advtool.io import checkpoints, regular, streams, torch_files
+from advtool.io.states import States
 from advtool.io.streams import TORCH, Stream
-from advtool.io.torch_files import States
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,6 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
 _INDEX = ".index.json"
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
-_MAX_JSON = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -86,13 +85,16 @@ def read_parts(index: Path) -> ForeignFile:
     if not isinstance(weight_map, dict) or not weight_map:
         raise AdvtoolError(f"{index}: no index of weights (it lacks the 'weight_map')")
     parts = sorted({str(name) for name in weight_map.values()})
+    checkpoints.check_names([*weight_map, *parts], str(index))
     if any(Path(name).name != name for name in parts):
         raise AdvtoolError(f"{index}: names files outside its folder")
     tensors: dict[str, Tensor] = {}
     digest = hashlib.sha256()
     for name in parts:
-        part, sha256 = _read_part(streams.open_path(index.parent / name))
+        part, sha256 = _read_part(streams.open_path(index.parent / name, regular=True))
         tensors |= part
+        if sum(tensor.nbytes for tensor in tensors.values()) > bounds.CHECKPOINT_BYTES:
+            raise AdvtoolError(f"{index}: its files hold more than {bounds.CHECKPOINT_BYTES} bytes of tensors")
         digest.update(sha256.encode())
     if missing := sorted(weight_map.keys() - tensors.keys()):
         raise AdvtoolError(f"{index}: '{missing[0]}' is in none of its files")
@@ -102,10 +104,7 @@ def read_parts(index: Path) -> ForeignFile:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; AdvtoolError if the file is something else."""
     try:
-        with open(path, "rb") as file:
-            content = json.loads(file.read(_MAX_JSON))
-    except OSError as error:
-        raise AdvtoolError(f"{path}: cannot open ({error.strerror})") from None
+        content = json.loads(regular.read(path, bounds.JSON_BYTES))
     except (ValueError, RecursionError):
         raise AdvtoolError(f"{path}: not JSON") from None
     if not isinstance(content, dict):
@@ -118,5 +117,5 @@ def _read_part(stream: Stream) -> tuple[dict[str, "Tensor"], str]:
         states, sha256 = torch_files.read_states(stream)
         return next(iter(states.values())), sha256
     with stream:
-        data = stream.expect(streams.SAFETENSORS, "a part of the weights").read_all(MAX_BYTES)
-    return checkpoints.parse(data, stream.name)[0], hashlib.sha256(data).hexdigest()
+        tensors, _, sha256 = checkpoints.parse(stream.expect(streams.SAFETENSORS, "a part of the weights"))
+    return tensors, sha256

@@ -13,7 +13,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
+from advtool.io.regular import on_disk, open_regular
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -49,13 +51,15 @@ class Stream:
         self.name, self.offset = name, 0
         self._owned = file if owned else None
         self._file: Readable = file
+        self._on_disk = on_disk(file)
         start = self._guarded_read(SNIFF_BYTES)
         self.compressed = start[:2] == b"\x1f\x8b"
-        self._file = _prepend(start, file)
+        self._packed = _Prepend(start, file)
+        self._file = self._packed
         if self.compressed:
-            self._file = gzip.GzipFile(fileobj=_prepend(start, file), mode="rb")
+            self._file = gzip.GzipFile(fileobj=self._packed, mode="rb")
             start = self._guarded_read(SNIFF_BYTES)
-            self._file = _prepend(start, self._file)
+            self._file = _Prepend(start, self._file)
         self.kind, self.looks_like = identify(start)
         if self.compressed:
             self.looks_like = f"gzip of {self.looks_like}"
@@ -64,17 +68,37 @@ class Stream:
         """Read up to `size` bytes; fewer only at the end of the stream."""
         data = self._guarded_read(size)
         self.offset += len(data)
+        if self.compressed:
+            self._check_expansion(bounds.SHARD_EXPANSION)
         return data
 
     def read_all(self, limit: int) -> bytes:
-        """Read to the end; AdvtoolError if that is more than `limit` bytes."""
-        pieces, total = [], 0
-        while piece := self.read(1 << 20):
+        """Read to the end; AdvtoolError if that is more than `limit` bytes, or most of it was not there on disk."""
+        data = self.read_whole(limit + 1)
+        if len(data) > limit:
+            raise AdvtoolError(f"{self.name}: more than {limit} bytes")
+        return data
+
+    def read_whole(self, size: int) -> bytes:
+        """Read up to `size` bytes into memory; AdvtoolError if most of them were not there on disk."""
+        pieces, missing = [], size
+        while missing and (piece := self.read(min(missing, bounds.MIB))):
             pieces.append(piece)
-            total += len(piece)
-            if total > limit:
-                raise AdvtoolError(f"{self.name}: more than {limit} bytes")
+            missing -= len(piece)
+            self._check_expansion(bounds.EXPANSION)
         return b"".join(pieces)
+
+    def _check_expansion(self, factor: int) -> None:
+        """Refuse what is made of next to nothing: gzip of zeros, or a file with holes."""
+        if self.offset <= bounds.EXPANDED_BYTES:
+            return
+        there = self._packed.taken if self.compressed else self._on_disk
+        if there is not None and self.offset > factor * there:
+            way = "unpack it with gunzip" if self.compressed else "fill its holes with cp --sparse=never"
+            raise AdvtoolError(
+                f"{self.name}: {bounds.mib(self.offset)} and more out of {bounds.mib(there)} on disk; if it is not"
+                f" meant to fill the memory, {way}"
+            )
 
     def _guarded_read(self, size: int) -> bytes:
         try:
@@ -108,10 +132,10 @@ class Stream:
         self.close()
 
 
-def open_path(path: str | Path) -> Stream:
-    """Open a file or named pipe for reading."""
+def open_path(path: str | Path, regular: bool = False) -> Stream:
+    """Open a file or named pipe for reading; a file alone where it is `regular`."""
     try:
-        file = open(path, "rb", buffering=1 << 20)  # noqa: SIM115, the stream owns it
+        file: Readable = open_regular(path) if regular else open(path, "rb", buffering=1 << 20)  # noqa: SIM115, the stream owns it
     except FileNotFoundError:
         raise AdvtoolError(f"{path}: no such file") from None
     except OSError as error:
@@ -198,14 +222,22 @@ def _read_fully(file: Readable, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _prepend(start: bytes, file: Readable) -> io.BufferedReader:
+class _Prepend(io.BufferedReader):
     """`file` with `start` put back in front of it; `BufferedReader.peek` may give 3 bytes from a pipe."""
-    return io.BufferedReader(_Prepended(start, file), buffer_size=1 << 18)
+
+    def __init__(self, start: bytes, file: Readable):
+        self._below = _Prepended(start, file)
+        super().__init__(self._below, buffer_size=1 << 18)
+
+    @property
+    def taken(self) -> int:
+        """How many bytes were read so far."""
+        return self._below.taken
 
 
 class _Prepended(io.RawIOBase):
     def __init__(self, start: bytes, file: Readable):
-        self._start, self._rest = start, file
+        self._start, self._rest, self.taken = start, file, 0
 
     def readable(self) -> bool:
         return True
@@ -218,4 +250,5 @@ class _Prepended(io.RawIOBase):
             read = getattr(self._rest, "read1", self._rest.read)
             piece = read(len(view)) or b""
         view[: len(piece)] = piece
+        self.taken += len(piece)
         return len(piece)

@@ -59,7 +59,8 @@ def _archives(stream: Stream) -> Iterator[Member]:
             zeros_from = zeros_from if zero_blocks else offset
             zero_blocks += len(block) == BLOCK
             if offset - zeros_from > bounds.ZERO_BYTES:
-                raise AdvtoolError(f"{stream.name}: byte {zeros_from}: more than {bounds.mib(bounds.ZERO_BYTES)} of zeros")
+                most = bounds.mib(bounds.ZERO_BYTES)
+                raise AdvtoolError(f"{stream.name}: byte {zeros_from}: more than {most} of zeros, and no member")
             if zero_blocks == 2 and inside:
                 archive, inside = archive + 1, False
             continue
@@ -101,7 +102,7 @@ class _Header:
             self._body = block[_TYPE] if block[_TYPE] in _EXTENDED else b""
             return block
         self._taken += max(size, 0)
-        if not (0 <= size and self._taken <= MAX_HEADER_BYTES):
+        if not (size >= 0 and self._taken <= MAX_HEADER_BYTES):
             raise AdvtoolError(
                 f"{self._stream.name}: byte {self._stream.offset}: member header of {self._taken} bytes,"
                 f" more than {MAX_HEADER_BYTES}"
@@ -137,7 +138,7 @@ def _check(info: tarfile.TarInfo, stream: Stream, offset: int) -> None:
         raise AdvtoolError(f"{stream.name}: byte {offset}: '{info.name}' is a {kind}, which a shard may not hold")
     if not 0 <= info.size <= MAX_MEMBER_BYTES:
         raise AdvtoolError(
-            f"{stream.name}: byte {offset}: '{info.name}' has {info.size} bytes, not 0 to {MAX_MEMBER_BYTES}; shards hold single images"
+            f"{stream.name}: byte {offset}: '{info.name}' has {info.size} bytes, not 0 to {MAX_MEMBER_BYTES}"
         )
 
 

@@ -4,30 +4,18 @@ import hashlib
 import io
 import pickle
 import pickletools
-import re
 import shlex
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io.checkpoints import MAX_BYTES
+from advtool.io.states import STATE_KEYS, States, check, find, is_average
 from advtool.io.streams import TORCH, Stream
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-States = dict[str, dict[str, "Tensor"]]
-"""Weights by where in a file they lie, such as ``state_dict_ema``; the empty text for the top."""
-
-_STATE_KEYS = ("model", "state_dict", "model_state_dict", "net", "network", "weights", "params", "last", "best")
-_WRAPPERS = ("module", "shadow")  # what classes of moving averages call the network in them
-_AVERAGE = re.compile(r"(^|[^a-z])(ema|swa)([^a-z]|$)|EMA")
-
-
-def is_average(name: str) -> bool:
-    """Whether weights of this name, as in ``state_dict_ema`` or ``model_ema.module``, are a moving average."""
-    return _AVERAGE.search(name) is not None
+_ZIP = b"PK\x03\x04"
 
 
 def read_states(stream: Stream) -> tuple[States, str]:
@@ -44,14 +32,30 @@ def read_states(stream: Stream) -> tuple[States, str]:
     """
     with stream:
         data = stream.expect(TORCH, "a PyTorch file").read_all(MAX_BYTES)
-    states = _find_states(_load(data, stream.name))
+    _check_size(data, stream.name)
+    states = find(_load(data, stream.name), stream.name)
     if not states:
         raise AdvtoolError(f"{stream.name}: a PyTorch file without a state dict (tensors by name)")
-    for state in states.values():
-        for name, tensor in state.items():
-            if tensor.is_quantized or str(tensor.layout) != "torch.strided":
-                raise AdvtoolError(f"{stream.name}: '{name}' is quantised or sparse; save the weights as dense tensors")
+    check(states, stream.name)
     return dict(sorted(states.items(), key=lambda item: not is_average(item[0]))), hashlib.sha256(data).hexdigest()
+
+
+def _check_size(data: bytes, name: str) -> None:
+    """Refuse a zip whose entries come to more than itself: ``torch.save`` compresses nothing."""
+    if not data.startswith(_ZIP):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sizes = [entry.file_size for entry in archive.infolist()]
+    except Exception:  # a damaged one, which PyTorch refuses too
+        raise AdvtoolError(f"{name}: damaged, or a zip that is no PyTorch file") from None
+    if len(sizes) > 2 * bounds.TENSORS:
+        raise AdvtoolError(f"{name}: a zip of {len(sizes):,} entries, more than {2 * bounds.TENSORS:,}")
+    if sum(sizes) > len(data):
+        raise AdvtoolError(
+            f"{name}: a compressed zip: {sum(sizes)} bytes in {len(data)}, and PyTorch compresses nothing;"
+            " if you trust it, unpack it and pack it with `zip -0`"
+        )
 
 
 def _load(data: bytes, name: str) -> Any:
@@ -77,7 +81,7 @@ def _refusal(data: bytes, name: str) -> str:
     script = (
         f"import torch{', dill' if with_dill else ''}; c = torch.load({name!r}, map_location='cpu', weights_only=False"
         f"{', pickle_module=dill' if with_dill else ''}); c = c.state_dict() if hasattr(c, 'state_dict') else c;"
-        f" torch.save({{k: v if isinstance(v, dict) else v.state_dict() for k, v in c.items() if (k in {_STATE_KEYS} or"
+        f" torch.save({{k: v if isinstance(v, dict) else v.state_dict() for k, v in c.items() if (k in {STATE_KEYS} or"
         f" 'ema' in str(k)) and (isinstance(v, dict) or hasattr(v, 'state_dict'))}} or c, {str(new)!r})"
     )
     return (
@@ -96,27 +100,3 @@ def _objects(data: bytes) -> list[str]:
     except Exception:  # a damaged pickle, or the format before zip
         return []
     return sorted(each for each in named if not each.startswith(("torch.", "collections.OrderedDict")))
-
-
-def _find_states(content: object) -> States:
-    """The state dicts under the usual keys and under those of moving averages; else the tensors at the top."""
-    import torch
-
-    if not isinstance(content, dict):
-        return {}
-    named = {key: value for key, value in content.items() if isinstance(key, str)}
-    averages = [key for key in named if is_average(key)]
-    nested: States = {}
-    for key in (*averages, *_STATE_KEYS, *_WRAPPERS):
-        for place, state in _find_states(named.get(key)).items():
-            nested[f"{key}.{place}" if place else key] = state
-    if nested:
-        return nested
-    tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
-    if tensors:
-        return {"": tensors} if all(isinstance(name, str) for name in tensors) else {}
-    others = {key: found for key, value in named.items() if (found := _find_states(value))}
-    if len(others) != 1:
-        return {}
-    ((key, states),) = others.items()
-    return {f"{key}.{place}" if place else key: state for place, state in states.items()}

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advtool import bounds
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints
 from advtool.io.checkpoints import CheckpointFile
 from advtool.io.foreign import WEIGHTS, ForeignFile
-from advtool.io.torch_files import States, is_average
+from advtool.io.states import States, is_average
 from advtool.models import deepmind, transformers_nets
 from advtool.models.described import Described
 from advtool.models.fitting import Fit, check_numbers
@@ -60,7 +61,7 @@ def convert(file: ForeignFile, wanted: Wanted, described: Described | None = Non
         if the file does not fit the architecture
     """
     path = file.path
-    place, tensors = _choose(_by_prefix(file.states), wanted.weights, path)
+    place, tensors = _choose(_by_prefix(file.states, path), wanted.weights, path)
     tensors = {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
@@ -88,15 +89,19 @@ def convert(file: ForeignFile, wanted: Wanted, described: Described | None = Non
     return CheckpointFile(path, file.sha256, fit.weights, meta, own=False)
 
 
-def _by_prefix(states: States) -> States:
+def _by_prefix(states: States, path: str) -> States:
     """The states, those apart whose names begin with that of a moving average, beside other names."""
     found: States = {}
     for place, state in states.items():
         heads = {name: name.partition(".")[0] for name in state}
-        averages = {head for head in heads.values() if is_average(head)}
+        averages: States = {head: {} for head in sorted({*heads.values()}) if is_average(head)}
         rest = {name: tensor for name, tensor in state.items() if heads[name] not in averages}
-        for head in sorted(averages if len(rest) > 1 else ()):
-            apart = {name: tensor for name, tensor in state.items() if heads[name] == head}
+        for name, tensor in state.items():
+            if heads[name] in averages:
+                averages[heads[name]][name] = tensor
+        if len(averages) > bounds.STATES:
+            raise AdvtoolError(f"{path}: holds more than {bounds.STATES} moving averages")
+        for head, apart in averages.items() if len(rest) > 1 else ():
             found[f"{place}.{head}" if place else head] = apart
         found[place] = rest if len(rest) > 1 else state
     return found

@@ -1,6 +1,5 @@
 """Checkpoints of ours and weights that other libraries saved: from a path or a stream to one kind of file."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import torch
 
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints, foreign, streams
-from advtool.io.checkpoints import MAX_BYTES, CheckpointFile
+from advtool.io.checkpoints import CheckpointFile
 from advtool.io.foreign import ForeignFile
 from advtool.io.shape import Shape
 from advtool.io.streams import SAFETENSORS, TORCH, Stream
@@ -78,9 +77,7 @@ def _open(stream: Stream) -> CheckpointFile | ForeignFile:
     if stream.kind == TORCH:
         return foreign.read(stream)
     with stream:
-        data = stream.expect(SAFETENSORS, "a checkpoint").read_all(MAX_BYTES)
-    tensors, meta = checkpoints.parse(data, stream.name)
-    sha256 = hashlib.sha256(data).hexdigest()
+        tensors, meta, sha256 = checkpoints.parse(stream.expect(SAFETENSORS, "a checkpoint"))
     if meta is None:
         return ForeignFile(stream.name, sha256, {"": tensors})
     return CheckpointFile(stream.name, sha256, tensors, meta)

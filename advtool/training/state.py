@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from advtool.errors import AdvtoolError
-from advtool.io import checkpoints, streams
+from advtool.io import checkpoints, regular, streams
 from advtool.io.atomic import whole_file
 from advtool.io.checkpoints import CheckpointFile
 from advtool.io.temporary import stem, sweep
@@ -101,6 +101,8 @@ class StateFile:
     def __init__(self, out: Path | None, run: dict):
         self.path = self.beside(out) if out else None
         self._run = json.loads(json.dumps(run))
+        if self.path:
+            regular.check(self.path, "the state of the run")
 
     @staticmethod
     def beside(out: Path) -> Path:
@@ -115,7 +117,7 @@ class StateFile:
         """The state, or None if there is none."""
         if not (self.path and self.path.exists()):
             return None
-        return State.from_file(checkpoints.read(streams.open_path(self.path)), self._run)
+        return State.from_file(checkpoints.read(streams.open_path(self.path, regular=True)), self._run)
 
     def write(self, state: State) -> None:
         if self.path:
