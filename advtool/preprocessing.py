@@ -70,12 +70,13 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, said: Any, shape: tuple[int, int, int]) -> "Preprocessing | None":
-        """What a checkpoint says of images for a model of that shape; ValueError or TypeError if it is malformed."""
+        """What a checkpoint says of images for a model of that shape; TypeError, ValueError, OverflowError if amiss."""
         if said is None:
             return None
         known = {field.name: said[field.name] for field in fields(cls) if field.name in said}
         made = cls(**known | {"unless": shape})
-        if type(made.size) is not int or made.size**2 > MAX_PIXELS or made.size < 1 or not 0 < made.crop_pct <= 1:
+        sizes = type(made.size) is int and made.size >= 1 and 0 < made.crop_pct <= 1
+        if not sizes or (made.size / made.crop_pct) ** 2 > MAX_PIXELS:
             raise ValueError("preprocessing needs a size in pixels and a crop_pct in (0, 1]")
         if made.interpolation not in INTERPOLATIONS or made.crop_mode not in CROP_MODES:
             raise ValueError(f"unknown preprocessing {made.interpolation}, {made.crop_mode}")

@@ -87,7 +87,7 @@ def preprocessing_of(file: CheckpointFile, model: Classifier) -> Preprocessing |
     """How a checkpoint says that images are resized for its model; those that have its shape already are not."""
     try:
         return Preprocessing.from_json(file.meta.get("preprocessing"), model.spec.shape)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise AdvtoolError(f"{file.path}: bad preprocessing metadata ({error})") from None
 
 
@@ -121,5 +121,6 @@ def fit(model: Classifier, head: Head, name: str, file: CheckpointFile) -> Class
 
 
 def _trained_on(file: CheckpointFile) -> str:
-    source = (file.meta.get("data") or {}).get("source", "other data")
+    data = file.meta.get("data")
+    source = data.get("source", "other data") if isinstance(data, dict) else "other data"
     return f"(trained on {source}; see --data)"

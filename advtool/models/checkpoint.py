@@ -10,9 +10,9 @@ import advtool
 from advtool.errors import AdvtoolError
 from advtool.io import checkpoints
 from advtool.io.checkpoints import CheckpointFile
-from advtool.models import importing, transformers_nets
+from advtool.models import importing, limits, transformers_nets
 from advtool.models.classifier import Classifier, ModelSpec
-from advtool.models.fitting import check_numbers
+from advtool.models.fitting import Layout, check_numbers, check_size, check_types
 from advtool.models.importing import Wanted
 from advtool.models.registry import build
 
@@ -48,37 +48,49 @@ def load(
 
 def restore(file: CheckpointFile) -> Classifier:
     """Build the model that a checkpoint file describes, with its weights, in eval mode."""
+    check_types(file.tensors, file.path)
     try:
         spec = ModelSpec.from_json(file.meta)
-        model = build(spec)
-    except (KeyError, TypeError, ValueError) as error:
+        planned = check_size(spec, file.tensors)
+        tensors = _named(spec, planned, file.tensors)
+        if planned is not None:
+            _check_fit(planned, tensors, spec.arch)
+            model = build(spec)
+        else:
+            model = build(spec, limits.most_for(file.tensors))
+        _check_fit({name: tensor.shape for name, tensor in model.net.state_dict().items()}, tensors, spec.arch)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise AdvtoolError(f"{file.path}: incomplete checkpoint metadata ({error})") from None
     except AdvtoolError as error:
         raise AdvtoolError(f"{file.path}: {error}") from None
-    load_weights(model, _named(spec, model, file.tensors), file.path)
+    _load_weights(model, tensors, file.path)
     return model.eval()
 
 
-def _named(spec: ModelSpec, model: Classifier, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _named(spec: ModelSpec, planned: Layout | None, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The tensors by their names here: between versions of transformers those of its networks change."""
-    if not spec.arch.startswith(transformers_nets.PREFIX) or tensors.keys() == model.net.state_dict().keys():
+    if not spec.arch.startswith(transformers_nets.PREFIX) or (planned and tensors.keys() == planned.keys()):
         return tensors
     name = spec.arch.removeprefix(transformers_nets.PREFIX)
     return transformers_nets.renamed(name, len(spec.classes), spec.shape, spec.args["config"], tensors)
 
 
-def load_weights(model: Classifier, tensors: dict[str, torch.Tensor], path: str) -> None:
-    """Copy weights into the network of a model; they must fit exactly and be finite."""
-    own = model.net.state_dict()
+def _check_fit(own: Layout, tensors: dict[str, torch.Tensor], arch: str) -> None:
+    """Refuse tensors that are not those of the architecture, by name and shape."""
     for problem, names in (
         ("lacks", own.keys() - tensors.keys()),
         ("has unknown", tensors.keys() - own.keys()),
-        ("has other shapes in", {n for n in own.keys() & tensors.keys() if own[n].shape != tensors[n].shape}),
+        ("has other shapes in", {n for n in own.keys() & tensors.keys() if own[n] != tensors[n].shape}),
     ):
         if names:
             example = sorted(names)[0]
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise AdvtoolError(f"{path}: does not fit architecture {model.spec.arch}: {problem} '{example}'{more}")
+            raise AdvtoolError(f"does not fit architecture {arch}: {problem} '{example}'{more}")
+
+
+def _load_weights(model: Classifier, tensors: dict[str, torch.Tensor], path: str) -> None:
+    """Copy weights into the network of a model; they must be finite, and no integers where it has none."""
+    own = model.net.state_dict()
     for name, tensor in tensors.items():
         if own[name].is_floating_point() and not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")

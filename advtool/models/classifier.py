@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from advtool import bounds
 from advtool.io.shape import Shape, as_shape
 
 
@@ -39,16 +41,24 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, fields: dict) -> "ModelSpec":
-        """Rebuild from `to_json`'s output; KeyError, TypeError or ValueError if it is malformed."""
+        """Rebuild from `to_json`'s output; KeyError, TypeError or ValueError, naming the field, if it is malformed."""
         spec = cls(
-            arch=str(fields["arch"]),
-            classes=tuple(str(name) for name in fields["classes"]),
-            shape=as_shape(fields["shape"]),
-            mean=tuple(float(value) for value in fields["mean"]),
-            std=tuple(float(value) for value in fields["std"]),
-            args=dict(fields["args"]),
-            pixels=tuple(int(index) for index in fields["pixels"]) if fields.get("pixels") is not None else None,
+            arch=_typed(fields, "arch", str),
+            classes=tuple(map(str, _list_of(fields, "classes", str | int))),
+            shape=as_shape(_list_of(fields, "shape", int)),
+            mean=tuple(map(float, _list_of(fields, "mean", int | float))),
+            std=tuple(map(float, _list_of(fields, "std", int | float))),
+            args=_typed(fields, "args", dict),
+            pixels=tuple(_list_of(fields, "pixels", int)) if fields.get("pixels") is not None else None,
         )
+        if not 0 < len(spec.classes) <= bounds.CLASSES:
+            raise ValueError(f"classes: {len(spec.classes)}, not 1 to {bounds.CLASSES}")
+        if math.prod(spec.shape[1:]) > bounds.PIXELS:
+            raise ValueError(f"shape: more than {bounds.PIXELS} pixels")
+        if not all(map(math.isfinite, spec.mean)):
+            raise ValueError("mean: not finite")
+        if not all(0 < value < math.inf for value in spec.std):
+            raise ValueError("std: not positive and finite")
         if not len(spec.mean) == len(spec.std) == spec.shape[0]:
             raise ValueError("there must be a mean and a std for each channel")
         if spec.pixels is not None and not all(0 <= index < math.prod(spec.shape) for index in spec.pixels):
@@ -80,6 +90,21 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = (x - self.mean) / self.std
         return self.net(x if self.mask is None else x * self.mask)
+
+
+def _typed(fields: dict, name: str, kind: Any) -> Any:
+    value = fields[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name}: {type(value).__name__} where a {getattr(kind, '__name__', kind)} is meant")
+    return value
+
+
+def _list_of(fields: dict, name: str, kind: Any) -> list:
+    values: list = _typed(fields, name, list | tuple)
+    for value in values:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{name}: {type(value).__name__} in the list")
+    return values
 
 
 def _mask(spec: ModelSpec) -> Tensor | None:

@@ -20,7 +20,7 @@ from advtool.io.foreign import WEIGHTS, ForeignFile
 from advtool.io.states import States, is_average
 from advtool.models import deepmind, transformers_nets
 from advtool.models.described import Described
-from advtool.models.fitting import Fit, check_numbers
+from advtool.models.fitting import Fit, check_numbers, check_types
 from advtool.models.guessing import SHAPES, fits, guess
 from advtool.models.normalisers import CheckpointWarning, of_file
 from advtool.models.registry import find
@@ -62,8 +62,9 @@ def convert(file: ForeignFile, wanted: Wanted, described: Described | None = Non
     """
     path = file.path
     place, tensors = _choose(_by_prefix(file.states, path), wanted.weights, path)
+    check_types(tensors, path)
     tensors = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
+        name: tensor.float() if tensor.dtype.is_floating_point else tensor
         for name, tensor in tensors.items()
         if not _UNUSED.fullmatch(name)
     }

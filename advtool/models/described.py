@@ -61,7 +61,7 @@ def describe(config: dict[str, Any] | None, processor: dict[str, Any] | None, pa
         names = config.get("architectures")
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return _of_transformers(names[0], config, processor or {})
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise AdvtoolError(f"{path}: cannot make sense of the config.json beside it ({error!r})") from None
     return None
 

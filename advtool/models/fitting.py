@@ -1,21 +1,25 @@
 """How the tensors of a file fit an architecture: under which prefix, under which names, and what does not."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
 from advtool.io.shape import Shape
 from advtool.models.classifier import ModelSpec
+from advtool.models.limits import TooLarge, most_for
 from advtool.models.normalisers import pairs
-from advtool.models.registry import build
+from advtool.models.registry import Unfit, build
 
 Layout = dict[str, torch.Size]
 """Names and shapes of a network's tensors."""
 
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 _MOST = 0.9
 _ALIASES = (("linear.", "fc."), (".shortcut.", ".downsample."))  # ResNets for CIFAR: theirs, torchvision's
 
@@ -51,12 +55,12 @@ def fit_to(tensors: dict[str, Tensor], arch: str, args: dict[str, Any], shape: S
         return None
     heads = [name for name in two if two[name] != three[name]]
     last = heads[0]
-    found = {prefix: _sources(two, prefix, tensors) for prefix in _prefixes(last, tensors)}
+    found = _largest(two, _prefixes(last, tensors), tensors)
     if not found:
         return _headless(tensors, _spec(arch, args, shape, 2), [name for name in two if name not in heads], last)
-    prefix = max(found, key=lambda each: len(found[each]))
+    copies = list(found)
+    prefix = copies[0]
     sources = found[prefix]
-    copies = [each for each in found if len(found[each]) == len(sources)]
     spec = _spec(arch, args, shape, max(*tensors[sources[last]].shape[:1], 1, 1))
     weights = {name: tensors[source] for name, source in sources.items()}
     problems = _complete(weights, layout(spec) or {}, prefix, sources)
@@ -72,6 +76,14 @@ def head_names(arch: str, args: dict[str, Any], shape: Shape) -> list[str]:
     return [name for name in two or {} if three is None or two is None or two[name] != three[name]]
 
 
+def check_types(tensors: dict[str, Tensor], path: str) -> None:
+    """Refuse weights in numbers that nothing computes with, by name: complex, or of 8 bits and less."""
+    for name, tensor in tensors.items():
+        if tensor.is_complex() or (tensor.is_floating_point() and tensor.dtype not in _FLOATS):
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise AdvtoolError(f"{path}: '{name}' is of type {kind}: weights have to be float32, float16 or the like")
+
+
 def check_numbers(tensors: dict[str, Tensor], path: str) -> None:
     """Refuse weights that are not finite, by name."""
     for name, tensor in tensors.items():
@@ -79,12 +91,52 @@ def check_numbers(tensors: dict[str, Tensor], path: str) -> None:
             raise AdvtoolError(f"{path}: '{name}' is not finite")
 
 
+class Plan(NamedTuple):
+    """A network that is not built: its layout, and how many numbers it would hold in memory."""
+
+    layout: Layout
+    size: int
+
+
+def plan(spec: ModelSpec) -> Plan:
+    """What a network would be, without its memory; UsageError as `build`."""
+    with torch.device("meta"):
+        net = build(spec).net
+    sizes = {name: tensor.shape for name, tensor in net.state_dict().items()}
+    return Plan(sizes, sum(tensor.numel() for tensor in (*net.parameters(), *net.buffers())))
+
+
+def check_size(spec: ModelSpec, tensors: dict[str, Tensor]) -> Layout | None:
+    """Refuse an architecture that takes much more memory than a file has weights for, before it takes it.
+
+    Returns
+    -------
+    the layout; None where that is not known before it is built
+
+    Raises
+    ------
+    UsageError
+        as `build`, where the size can be known beforehand
+    TooLarge
+        with both sizes
+    """
+    try:
+        planned = plan(spec)
+    except Unfit as error:
+        if "meta" not in str(error):
+            raise
+        return None  # some of timm's compute with numbers while they are built; `build` counts these
+    if planned.size > most_for(tensors):
+        there = sum(tensor.numel() for tensor in tensors.values())
+        raise TooLarge(f"architecture {spec.arch} holds {planned.size:,} numbers, and there are {there:,} in the file")
+    return planned.layout
+
+
 def layout(spec: ModelSpec) -> Layout | None:
     """Names and shapes of a network's tensors; None if there is none for images of this shape."""
     try:
-        with torch.device("meta"):
-            return {name: tensor.shape for name, tensor in build(spec).net.state_dict().items()}
-    except (RuntimeError, ValueError, AssertionError):
+        return plan(spec).layout
+    except Unfit:
         return None
 
 
@@ -93,8 +145,8 @@ def _headless(tensors: dict[str, Tensor], spec: ModelSpec, names: list[str], las
     wanted = [name for name in names if not name.endswith("num_batches_tracked")]
     if not wanted:
         return None
-    found = {prefix: _sources(wanted, prefix, tensors) for prefix in _prefixes(wanted[0], tensors)}
-    prefix = max(found, key=lambda each: len(found[each]), default="")
+    found = _largest(wanted, _prefixes(wanted[0], tensors), tensors)
+    prefix = next(iter(found), "")
     if not found or len(found[prefix]) < _MOST * len(wanted):
         return None
     layer = last.rpartition(".")[0] or last
@@ -116,6 +168,19 @@ def _prefixes(name: str, tensors: Iterable[str]) -> list[str]:
         if key == alias or key.endswith(f".{alias}")
     }
     return sorted(found, key=lambda prefix: (len(prefix), prefix))
+
+
+def _largest(names: Iterable[str], prefixes: list[str], tensors: dict[str, Tensor]) -> dict[str, dict[str, str]]:
+    """The sources under the prefix that has most of them, and under others that have as many; shortest first."""
+    counts = dict.fromkeys(prefixes, 0)
+    aliases = {alias for name in names for alias in _aliases(name)}
+    for key in tensors:
+        for place in (0, *(match.end() for match in re.finditer("[.]", key))):
+            if key[:place] in counts and key[place:] in aliases:
+                counts[key[:place]] += 1
+    most = max(counts.values(), default=0)
+    best = [prefix for prefix, count in counts.items() if count == most][: bounds.COPIES]
+    return {prefix: _sources(names, prefix, tensors) for prefix in best}
 
 
 def _sources(names: Iterable[str], prefix: str, tensors: dict[str, Tensor]) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """The architectures, by name."""
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import nn
 
+from advtool import bounds
 from advtool.errors import UsageError, unknown
 from advtool.io.shape import Shape, shape_text
-from advtool.models import deepmind, preact, small, timm_nets, transformers_nets, vision
+from advtool.models import deepmind, limits, preact, small, timm_nets, transformers_nets, vision
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.tsipras import resnet_tsipras
 from advtool.models.wide import WideResNet, is_wide_resnet
@@ -55,13 +57,22 @@ def find(arch: str) -> Callable[..., nn.Module]:
     raise unknown("architecture", arch, NAMES)
 
 
-def build(spec: ModelSpec) -> Classifier:
+class Unfit(UsageError):
+    """An architecture does not take images of that shape, or the value of one of its arguments."""
+
+
+def build(spec: ModelSpec, most: int = limits.MOST) -> Classifier:
     """Make a freshly initialised model.
+
+    Parameters
+    ----------
+    most : parameters that it may have
 
     Raises
     ------
     UsageError
-        if there is no such architecture, it does not take one of the arguments, or the images are too small
+        if there is no such architecture, it does not take one of the arguments, the images are too small, or it is
+        deeper or larger than any that is in use
     """
     builder = find(spec.arch)
     accepted = inspect.signature(builder).parameters
@@ -70,7 +81,21 @@ def build(spec: ModelSpec) -> Classifier:
             raise UsageError(f"architecture {spec.arch} takes none", parameter=name)
     if spec.arch == "cnn" and min(spec.shape[1:]) < 4:
         raise UsageError("architecture cnn needs images of at least 4×4 pixels")
-    model = Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
+    limits.check_arguments(spec.arch, spec.args)
+    if math.prod(spec.shape[1:]) > bounds.PIXELS:
+        raise UsageError(f"images of {shape_text(spec.shape)}, more than {bounds.PIXELS} pixels")
+    try:
+        with limits.limited(spec.arch, most):
+            model = Classifier(builder(len(spec.classes), spec.shape, **spec.args), spec)
+    except (UsageError, MemoryError):
+        raise
+    except Exception as error:  # of PyTorch and the libraries, over a shape or arguments that they do not take
+        if "memory" in str(error):
+            raise
+        args = f" with {', '.join(spec.args)}" if spec.args else ""
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        message = f"architecture {spec.arch}{args} cannot take {shape_text(spec.shape)} images ({reason})"
+        raise Unfit(message) from error
     return model.to(memory_format=torch.channels_last) if _is_wide(model) else model
 
 
@@ -92,8 +117,10 @@ def check_runs(model: Classifier) -> None:
     spec = model.spec
     try:
         logits = model.eval()(torch.zeros(1, *spec.shape))
-    except (RuntimeError, ValueError, AssertionError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    except Exception as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):
+            raise
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise UsageError(f"architecture {spec.arch} cannot take {shape_text(spec.shape)} images ({reason})") from None
     if logits.shape != (1, len(spec.classes)):
         raise UsageError(f"architecture {spec.arch} gives {shape_text(logits.shape[1:])} outputs, not one per class")

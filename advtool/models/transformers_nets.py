@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from advtool import bounds
 from advtool.errors import UsageError
 from advtool.io.shape import Shape
+from advtool.models import limits
 
 PREFIX = "transformers:"
 _SIZED = "image_size"
@@ -58,6 +60,7 @@ def renamed(
     logging.disable_progress_bar()
     try:
         with _refusing(name):
+            _check_size(kind, settings, name, tensors)
             net, found = kind.from_pretrained(
                 None,
                 config=settings,
@@ -73,6 +76,17 @@ def renamed(
     lacking = {*found["missing_keys"], *(mismatch[0] for mismatch in found["mismatched_keys"])}
     unknown = {each: tensors[each] for each in (*found["unexpected_keys"], *lacking) if each in tensors}
     return {each: tensor for each, tensor in net.state_dict().items() if each not in lacking} | unknown
+
+
+def _check_size(kind: Any, settings: Any, name: str, tensors: dict[str, Tensor]) -> None:
+    """Refuse a configuration of a network that is much larger than the weights that there are for it."""
+    with (
+        torch.device("meta"),
+        limits.limited(name, limits.most_for(tensors)),
+    ):
+        net = kind(settings)
+    if len(tensors) > 4 * len(net.state_dict()) + bounds.SAMPLE_MEMBERS:
+        raise _refusal(name, f"has {len(net.state_dict()):,} tensors, and there are {len(tensors):,} in the file")
 
 
 def _prepared(name: str, classes: int, shape: Shape, config: dict[str, Any] | None) -> tuple[Any, Any]:
@@ -91,6 +105,7 @@ def _prepared(name: str, classes: int, shape: Shape, config: dict[str, Any] | No
         raise _refusal(name, "is built from the config.json beside its weights: name the folder of both")
     if config.get("model_type", model_type) != model_type:
         raise _refusal(name, f"is of model type {model_type}, its configuration of {config['model_type']}")
+    limits.check_arguments(PREFIX + name, config)
     wanted = {each: value for each, value in essential(config).items() if each != "model_type"}
     with _refusing(name):
         settings = transformers.AutoConfig.for_model(model_type, **wanted, num_labels=classes)

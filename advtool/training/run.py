@@ -207,7 +207,10 @@ class TrainingRun:
             if the checkpoint is not of this run, or of one that was interrupted
         """
         names, resolved = ("training", "data", "curves", "seed", "device"), self.resolved()
-        history = file.meta.get("history") or []
+        history, metrics = file.meta.get("history") or [], file.meta.get("metrics")
+        is_own = isinstance(history, list) and all(isinstance(record, dict) for record in history)
+        if not (is_own and isinstance(metrics, dict)):
+            raise AdvtoolError(f"{file.path}: no checkpoint of a training run; -f starts anew")
         resolved["training"]["epochs_done"] = len(history)
         now = {name: resolved.get(name) for name in names}
         before = {name: file.meta.get(name) for name in names}
@@ -215,7 +218,7 @@ class TrainingRun:
         if not is_over(history, self.config.epochs):
             raise AdvtoolError(f"{file.path}: holds an interrupted run whose .state is gone; -f starts anew")
         self.history = history
-        return file.meta["metrics"]
+        return metrics
 
     def rewind(self) -> None:
         """Go back to what the last whole epoch would have kept, after an interruption.

@@ -94,7 +94,7 @@ def damaged(tmp_path, change) -> str:
         (lambda t, m: m.update(arch="vgg"), "unknown architecture 'vgg'"),
         (lambda t, m: m.pop("mean"), "incomplete checkpoint metadata"),
         (lambda t, m: m.update(shape=[8]), "incomplete checkpoint metadata"),
-        (lambda t, m: m.update(args={"hidden": "many"}), "incomplete checkpoint metadata"),
+        (lambda t, m: m.update(args={"hidden": "many"}), "architecture mlp with hidden"),
     ],
     ids=["missing", "extra", "shape", "nan", "arch", "no mean", "bad shape", "bad args"],
 )
