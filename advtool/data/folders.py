@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from advtool import bounds
 from advtool.data import tree
 from advtool.data.labels import LabelFile
 from advtool.errors import AdvtoolError
-from advtool.io import formats, images
+from advtool.io import formats, images, regular
 from advtool.io.head import Head
 from advtool.io.readers import Listing, Reader
 from advtool.io.samples import Sample
@@ -154,10 +155,7 @@ class FolderReader(Reader):
 
     def _sample(self, index: int) -> Sample:
         label, path = self._files[index]
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise AdvtoolError(f"{path}: cannot read ({error.strerror})") from None
+        data = regular.read(path, bounds.MEMBER_BYTES)
         members = {self._extension: data, "cls": str(label).encode()}
         return _FileSample(self._key(index), members, self._source.name, path)
 

@@ -1,9 +1,7 @@
 """MNIST and those that lie on disk as it does: IDX files, plain or still compressed."""
 
-import gzip
 import math
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +9,11 @@ import numpy as np
 
 from advtool.data.torchvision_files import TorchvisionFiles
 from advtool.errors import AdvtoolError
+from advtool.io import streams
 from advtool.io.shape import shape_text
 
 _UNSIGNED_BYTES = 8
 _PREFIX = {"train": "train", "test": "t10k"}
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -48,24 +46,23 @@ def _find(place: Path, stem: str) -> Path | None:
 def _read(path: Path, rank: int, name: str) -> np.ndarray:
     """The array in an IDX file: two zero bytes, type, rank, the sizes as big-endian 32-bit numbers, bytes."""
     fault = f"{name}: cannot read {path}"
+    length = 4 + 4 * rank
     try:
-        data = path.read_bytes()
-        if data.startswith(_GZIP):
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise AdvtoolError(f"{fault}: damaged gzip ({error}){_again(name)}") from None
-    except OSError as error:
-        raise AdvtoolError(f"{fault}: {error.strerror or error}") from None
-    if not data:
-        raise AdvtoolError(f"{fault}: it is empty{_again(name)}")
-    start = struct.pack(">HBB", 0, _UNSIGNED_BYTES, rank)
-    if not data.startswith(start) or len(data) < 4 + 4 * rank:
-        raise AdvtoolError(f"{fault}: no IDX file of {'images' if rank == 3 else 'labels'}{_again(name)}")
-    shape = struct.unpack_from(f">{rank}I", data, 4)
-    found = len(data) - 4 - 4 * rank
-    if found != math.prod(shape):
-        raise AdvtoolError(f"{fault}: {found} bytes for {shape_text(shape)}{_again(name)}")
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
+        with streams.open_path(path, regular=True) as stream:
+            start = stream.read(length)
+            if not start:
+                raise AdvtoolError(f"{fault}: it is empty{_again(name)}")
+            if not start.startswith(struct.pack(">HBB", 0, _UNSIGNED_BYTES, rank)) or len(start) < length:
+                raise AdvtoolError(f"{fault}: no IDX file of {'images' if rank == 3 else 'labels'}{_again(name)}")
+            shape = struct.unpack_from(f">{rank}I", start, 4)
+            data = stream.read_whole(math.prod(shape))
+            if len(data) < math.prod(shape) or stream.read(1):
+                raise AdvtoolError(f"{fault}: not the bytes for {shape_text(shape)}{_again(name)}")
+    except AdvtoolError as error:
+        if str(error).startswith(fault):
+            raise
+        raise AdvtoolError(f"{fault}: {str(error).removeprefix(f'{path}: ')}{_again(name)}") from None
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def _again(name: str) -> str:

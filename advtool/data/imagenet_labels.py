@@ -1,10 +1,13 @@
 """The labels of ImageNet's flat validation folder, as its own kits give them: one a line, by number of the image."""
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from advtool import bounds
 from advtool.errors import AdvtoolError
+from advtool.io import regular
 
 DEVKITS = ("ILSVRC2012_devkit_t12/data", "devkit/data", "data")
 _NUMBERED = re.compile(r"ILSVRC\d*_val_(\d{8})")
@@ -26,7 +29,7 @@ def by_number(path: Path, images: Sequence[Path]) -> dict[str, str]:
     matches = [_NUMBERED.fullmatch(image.stem) for image in images]
     if path.name in (_MAP, _META) or not all(matches):
         return {}
-    lines = path.read_text("ascii", errors="replace").split("\n")
+    lines = regular.read(path, bounds.TEXT_BYTES).decode("ascii", errors="replace").split("\n")
     texts = [line.strip() for line in lines if line.strip()]
     synsets: Mapping[str, str] | None = None
     if not texts or not all(text.isascii() and (text.isdigit() or _SYNSET.fullmatch(text)) for text in texts):
@@ -50,14 +53,16 @@ def by_number(path: Path, images: Sequence[Path]) -> dict[str, str]:
 def _synsets(folder: Path) -> dict[str, str] | None:
     """Number → synset, out of what lies in the folder of a development kit."""
     if (path := folder / _MAP).is_file():
-        rows = [line.split() for line in path.read_text("utf-8", errors="replace").splitlines() if line.strip()]
+        text = regular.read(path, bounds.KIT_BYTES).decode("utf-8", errors="replace")
+        rows = [line.split() for line in text.splitlines() if line.strip()]
         return {row[1]: row[0] for row in rows if len(row) >= 2}
     if not (path := folder / _META).is_file():
         return None
     from scipy.io import loadmat
 
+    data = regular.read(path, bounds.KIT_BYTES)
     try:
-        rows = loadmat(path, squeeze_me=True)["synsets"]
+        rows = loadmat(io.BytesIO(data), squeeze_me=True)["synsets"]
         return {str(int(row["ILSVRC2012_ID"])): str(row["WNID"]) for row in rows if int(row["num_children"]) == 0}
     except Exception:  # whatever SciPy and NumPy raise for a file that is something else
         raise AdvtoolError(f"{path}: cannot read the synsets in it") from None

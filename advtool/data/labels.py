@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from advtool import bounds
 from advtool.data import imagenet_labels
 from advtool.errors import AdvtoolError
-from advtool.io import formats
+from advtool.io import formats, regular
 from advtool.io.hidden import is_hidden
 from advtool.io.samples import MAX_LABEL
+from advtool.values import is_label
 
 _EXTENSIONS = ("txt", "csv", "tsv")
 _LABEL_COLUMNS = (
@@ -26,7 +28,6 @@ _LABEL_COLUMNS = (
     "target",
 )
 _KAGGLE_IMAGENET = ["ImageId", "PredictionString"]
-_MAX_BYTES = 64 << 20
 Label = TypeVar("Label")
 
 
@@ -99,7 +100,7 @@ def _candidates(folder: Path, root: Path) -> list[Path]:
     return [
         path
         for path in files
-        if formats.extension(path.name) in _EXTENSIONS and path.is_file() and path.stat().st_size <= _MAX_BYTES
+        if formats.extension(path.name) in _EXTENSIONS and path.is_file() and path.stat().st_size <= bounds.TEXT_BYTES
         # Kaggle's sample submissions give every image a label that means nothing
         if not is_hidden(path.name) and "submission" not in path.name.lower()
     ]
@@ -107,11 +108,14 @@ def _candidates(folder: Path, root: Path) -> list[Path]:
 
 def _rows(path: Path) -> dict[str, str]:
     """Image → label, as the file has them; empty if it is no such file."""
+    data = regular.read(path, bounds.TEXT_BYTES)
+    if data.count(b"\n") + data.count(b"\r") > bounds.ROWS:
+        return {}
+    lines = data.decode("utf-8-sig", errors="replace").splitlines()
     try:
-        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
-    except OSError as error:
-        raise AdvtoolError(f"{path}: cannot read ({error.strerror})") from None
-    table = [fields for fields in _split(lines) if fields]
+        table = [fields for fields in _split(lines) if fields]
+    except csv.Error:  # fields that are longer than any name
+        return {}
     column = _label_column(table)
     if column is None or any(len(fields) <= column for fields in table):
         return {}
@@ -179,7 +183,7 @@ def _numbered(
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     """Labels as numbers, and the names of the classes."""
     texts = set(rows.values())
-    numbers = all(text.isascii() and text.isdigit() and int(text) <= MAX_LABEL for text in texts)
+    numbers = all(is_label(text) and int(text) <= MAX_LABEL for text in texts)
     if classes is not None and not texts <= set(classes):
         if numbers and max(map(int, texts)) < len(classes):
             return {image: int(text) for image, text in rows.items()}, classes

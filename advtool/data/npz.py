@@ -4,12 +4,12 @@ import json
 import math
 import shlex
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from advtool import bounds
 from advtool.data import splits
 from advtool.data.array_reader import ArrayReader
 from advtool.errors import AdvtoolError, UsageError
@@ -56,9 +56,12 @@ class Archive:
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 for member in (*self.members, *([_CLASSES] if _CLASSES in archive.files else [])):
-                    found.append(archive[member])
-        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                    array = archive[member]
+                    if not isinstance(array, np.ndarray):
+                        raise ValueError("no .npy array")
+                    found.append(array)
+        except Exception as error:  # of NumPy, zipfile and zlib, and of Python's parser over a header
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             if "allow_pickle" in reason:
                 reason = "an array of Python objects; make it one of numbers, or of text (dtype=str)"
             raise AdvtoolError(f"{self.name}: cannot read {member}: {reason}") from None
@@ -104,9 +107,11 @@ def resolve(name: str, path: Path, split: str | None, default_split: str) -> Arc
     """
     try:
         with zipfile.ZipFile(path) as file:
-            names = [entry.removesuffix(".npy") for entry in file.namelist() if entry.endswith(".npy")]
-    except (OSError, zipfile.BadZipFile):
+            entries = file.infolist()
+    except Exception:  # what zipfile raises for what is none
         raise AdvtoolError(f"{name}: damaged zip or .npz file") from None
+    _check_size(entries, path, name)
+    names = [entry.filename.removesuffix(".npy") for entry in entries if entry.filename.endswith(".npy")]
     if found := _parts(names, name):
         chosen, split, parts = splits.choose(found, split, default_split, name, any_else=True)
         return Archive(name, path, chosen, split, parts, "arrays by the split in their names")
@@ -114,6 +119,16 @@ def resolve(name: str, path: Path, split: str | None, default_split: str) -> Arc
         return Archive(name, path, pair)
     has = f"it has {', '.join(names[:8])}" if names else "it has no array"
     raise UsageError(f"a zip without arrays of images and labels (such as x and y); {has}", "data", name)
+
+
+def _check_size(entries: list[zipfile.ZipInfo], path: Path, name: str) -> None:
+    """Refuse an archive that would fill the memory and is next to nothing on disk."""
+    there, size = path.stat().st_blocks * 512, sum(entry.file_size for entry in entries)
+    if size > bounds.EXPANDED_BYTES and size > bounds.EXPANSION * there:
+        raise AdvtoolError(
+            f"{name}: {bounds.mib(size)} of arrays out of {bounds.mib(there)} on disk; if it is not meant to fill the"
+            " memory, save it with `numpy.savez`, which does not compress"
+        )
 
 
 def _parts(names: list[str], where: str) -> dict[str, tuple[str, str]]:
@@ -158,7 +173,7 @@ def _pixels(array: np.ndarray, where: str) -> np.ndarray:
 
 def _names(array: np.ndarray, where: str) -> tuple[str, ...]:
     """Names of the classes: text, bytes in UTF-8, or whole numbers."""
-    if array.ndim != 1 or array.dtype.kind not in "USiu":
+    if array.ndim != 1 or array.dtype.kind not in "USiu" or not 0 < len(array) <= bounds.CLASSES:
         found = f"{shape_text(array.shape) or 'one value'} of {array.dtype}"
         raise AdvtoolError(f"{where}: must be a list of names, one per class, not {found}")
     return tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in array.tolist())

@@ -7,11 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from braceexpand import braceexpand
-
-from advtool.data import layouts, named, npz, shard_files, splits
+from advtool.data import braces, layouts, named, npz, shard_files, splits
 from advtool.errors import UsageError, unknown
-from advtool.io import streams
+from advtool.io import regular, streams
 from advtool.io.keys import NO_KEYS, Keys
 from advtool.io.readers import Reader, SampleReader, class_names
 from advtool.io.shards import shard_paths
@@ -140,12 +138,15 @@ def resolve(
         raise npz.refusal_of_array(spec)
     if path.exists():
         return Shards(spec, (path,))
-    matches: list[Path] = []
-    for pattern in _braces(spec):
-        found = sorted(glob.glob(pattern))
-        if not found and matches:
+    found: dict[Path, None] = {}
+    for pattern in braces.expanded(spec):
+        more = sorted(glob.glob(pattern))
+        if not more and found:
             raise UsageError(f"no such file {pattern}", parameter="data", value=spec)
-        matches += [Path(match) for match in found if Path(match) not in matches]
+        found |= dict.fromkeys(map(Path, more))
+    matches = list(found)
+    for match in matches:
+        regular.check(match, "a shard")
     if len(matches) > 1:
         chosen, part = shard_files.of_pattern(matches, split, spec)
         return Shards(spec, tuple(chosen), part, (part,) if part else ())
@@ -186,10 +187,3 @@ def _directory_of_shards(name: str, directory: Path, prefixes: dict[str, str], s
     if split not in prefixes:
         raise UsageError(f"has no split '{split}' (has {', '.join(prefixes)})", parameter="data", value=name)
     return Shards(name, tuple(shard_paths(directory, prefixes[split])), split, tuple(prefixes))
-
-
-def _braces(pattern: str) -> list[str]:
-    try:
-        return list(braceexpand(pattern))
-    except ValueError:
-        raise UsageError("unbalanced braces", parameter="data", value=pattern) from None

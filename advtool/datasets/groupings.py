@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from advtool import bounds
 from advtool.datasets.rules import Grouping
-from advtool.errors import UsageError, unknown
+from advtool.errors import AdvtoolError, UsageError, unknown
+from advtool.io import regular
 from advtool.values import is_label
 
 _MAPS = Path(__file__).parent / "maps"
@@ -21,7 +23,8 @@ _Fault = Callable[[str], UsageError]
 def keep(text: str, classes: tuple[str, ...]) -> Grouping:
     """The classes in a comma list of names or labels, renumbered in that order."""
     fault = partial(UsageError, parameter="keep")
-    olds = [_labels(part.strip(), classes, fault) for part in text.split(",")]
+    places = _places(classes)
+    olds = [_labels(part.strip(), places, fault) for part in text.split(",")]
     return _grouping([(classes[label], [label]) for labels in olds for label in labels], "keep", fault)
 
 
@@ -49,9 +52,9 @@ def load(name: str, classes: tuple[str, ...]) -> Grouping:
             raise fault("no such file")
         raise unknown("map", name, BUILT_IN)
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise fault(f"cannot be read ({error})") from None
+        text = regular.read_text(path, bounds.JSON_BYTES)
+    except AdvtoolError as error:
+        raise fault(f"cannot be read ({str(error).removeprefix(f'{path}: ')})") from None
     if text.lstrip().startswith("{"):
         return _from_json(text, classes, name, fault)
     return _from_pairs(_csv_pairs(text, fault), classes, name, fault)
@@ -70,7 +73,13 @@ def _from_json(text: str, classes: tuple[str, ...], name: str, fault: _Fault) ->
 
 
 def _csv_pairs(text: str, fault: _Fault) -> list[tuple[str, str]]:
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(row)]
+    lines = text.splitlines()
+    if len(lines) > bounds.ROWS:
+        raise fault(f"more than {bounds.ROWS:,} lines")
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if any(row)]
+    except csv.Error as error:
+        raise fault(f"not CSV ({error})") from None
     if not all(len(row) == 2 for row in rows):
         raise fault("expected two columns, old,new, or a JSON object")
     pairs = [(old, new) for old, new in rows]
@@ -78,19 +87,26 @@ def _csv_pairs(text: str, fault: _Fault) -> list[tuple[str, str]]:
 
 
 def _from_lists(groups: dict[str, list], classes: tuple[str, ...], name: str, fault: _Fault) -> Grouping:
-    listed = [
-        (new, [label for old in olds for label in _labels(str(old), classes, fault, True)])
-        for new, olds in groups.items()
-    ]
+    places, seen, listed = _places(classes), set[int](), []
+    for new, olds in groups.items():
+        labels: list[int] = []
+        for old in olds:
+            found = _labels(str(old), places, fault, True)
+            if twice := seen.intersection(found):
+                raise fault(f"class {min(twice)} is named twice")
+            seen.update(found)
+            labels += found
+        listed.append((new, labels))
     return _grouping(listed, name, fault)
 
 
 def _from_pairs(
     pairs: Iterable[tuple[str, str | int | None]], classes: tuple[str, ...], name: str, fault: _Fault
 ) -> Grouping:
+    places = _places(classes)
     groups: dict[str, list[int]] = {}
     for old, new in pairs:
-        labels = _labels(old, classes, fault)
+        labels = _labels(old, places, fault)
         if new is not None and new != "":
             groups.setdefault(str(new), []).extend(labels)
     if groups and {*groups} == {str(label) for label in range(len(groups))}:
@@ -112,10 +128,15 @@ def _grouping(groups: list[tuple[str, list[int]]], name: str, fault: _Fault) -> 
     return Grouping(tuple(new for new, _ in groups), new_label, Path(name).name)
 
 
-def _labels(text: str, classes: tuple[str, ...], fault: _Fault, ranges: bool = False) -> list[int]:
+def _places(classes: tuple[str, ...]) -> dict[str, int]:
+    """Where each class is, the first of several of one name."""
+    return {name: place for place, name in reversed([*enumerate(classes)])}
+
+
+def _labels(text: str, classes: dict[str, int], fault: _Fault, ranges: bool = False) -> list[int]:
     """The old labels that a class name, a label, or a range of labels stands for."""
     if text in classes:
-        return [classes.index(text)]
+        return [classes[text]]
     first, dash, last = text.partition("-")
     if ranges and dash and is_label(first) and is_label(last):
         labels = range(int(first), int(last) + 1)

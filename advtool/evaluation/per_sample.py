@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from torch import Tensor
 
+from advtool import bounds
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import AdvtoolError
@@ -118,7 +119,7 @@ class PerSampleFile:
         self._write("".join(json.dumps(outcome.to_json()) + "\n" for outcome in outcomes).encode())
 
     def _write(self, lines: bytes) -> None:
-        with writing(self._path), open(self._path, "ab") as file:
+        with writing(self._path), open(self._path, "ab", opener=_without_waiting) as file:
             self._lock(file)
             file.write(lines)
             file.flush()
@@ -146,7 +147,9 @@ class PerSampleFile:
     def _read_lines(self, file: BinaryIO, starts: Sequence[bytes]) -> tuple[int, bytes]:
         """(where the last whole line ends, what follows it)."""
         end = 0
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(lambda: file.readline(bounds.LINE_BYTES), b""), 1):
+            if len(line) == bounds.LINE_BYTES:
+                raise AdvtoolError(f"{self._path}: line {number} has {len(line)} bytes and more; it is not ours")
             if number == 1 and line not in starts and not any(start.startswith(line) for start in starts):
                 raise self._of_another_run()
             if not line.endswith(b"\n"):
@@ -160,7 +163,7 @@ class PerSampleFile:
         try:
             outcome = SampleOutcome(**json.loads(line))
             outcome.check()
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             raise AdvtoolError(f"{self._path}: line {number} is not the outcome of a sample") from None
         self._known.setdefault((outcome.key, outcome.eps), []).append(outcome)
         if outcome.image is not None:
@@ -168,6 +171,13 @@ class PerSampleFile:
 
     def _of_another_run(self) -> AdvtoolError:
         return AdvtoolError(f"{self._path}: holds the samples of another run; remove it or name another file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a named pipe that nobody reads it is an error, and not waited for."""
+    handle = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(handle, True)
+    return handle
 
 
 class SampleRecord:

@@ -1,11 +1,13 @@
 """Numbers on the command line: one, a list, a sweep, a vector in a file."""
 
+import io
 import json
 import math
 import os
-from pathlib import Path
 
-from advtool.errors import UsageError
+from advtool import bounds
+from advtool.errors import AdvtoolError, UsageError
+from advtool.io import regular
 from advtool.values import number
 
 MOST = 100_000
@@ -68,17 +70,18 @@ def vector(text: str) -> tuple[float, ...]:
 def file_vector(path: str) -> tuple[float, ...]:
     """The numbers in a file: .npy, a JSON list, or text with commas or white space between them."""
     try:
+        data = regular.read(path, bounds.JSON_BYTES)
         if path.endswith(".npy"):
             import numpy as np
 
-            values = np.load(path, allow_pickle=False).ravel().astype(float).tolist()
+            values = np.load(io.BytesIO(data), allow_pickle=False).ravel().astype(float).tolist()
         else:
-            content = Path(path).read_text("utf-8")
+            content = data.decode("utf-8")
             parts = json.loads(content) if content.lstrip().startswith("[") else content.replace(",", " ").split()
             values = [float(part) for part in parts]
-    except OSError as error:
-        raise UsageError(f"cannot read ({error.strerror})", value=path) from None
-    except (ValueError, TypeError):
+    except AdvtoolError as error:
+        raise UsageError(str(error).removeprefix(f"{path}: "), value=path) from None
+    except Exception:  # of Python, NumPy, and what they make of a header
         raise UsageError("not a file of numbers (text, a JSON list or .npy)", value=path) from None
     if not values or not all(map(math.isfinite, values)):
         raise UsageError("must hold finite numbers", value=path)
