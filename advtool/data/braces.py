@@ -8,6 +8,7 @@ from advtool import bounds
 from advtool.errors import UsageError
 
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?|([A-Za-z])\.\.([A-Za-z])(?:\.\.(-?\d+))?")
+_DIGITS = 18
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 
@@ -25,7 +26,7 @@ def expanded(pattern: str) -> list[str]:
     count = _count(pattern)
     if count is None:
         raise UsageError("unbalanced braces", **shown)
-    if count > bounds.PATTERN_NAMES:
+    if count > bounds.PATTERN_NAMES or count * len(pattern) > bounds.TEXT_BYTES:
         raise UsageError(f"stands for more than {bounds.PATTERN_NAMES:,} names; name a folder", **shown)
     try:
         return list(braceexpand(pattern))
@@ -59,9 +60,11 @@ def _count(pattern: str) -> int | None:
 
 def _in_range(text: str) -> int | None:
     """How many numbers or letters ``1..9`` stands for; None if it is something else."""
-    match = _RANGE.fullmatch(text) if len(text) < 100 else None
+    match = _RANGE.fullmatch(text.removesuffix("\n"))
     if not match:
         return None
+    if len(text) > 3 * _DIGITS:
+        return bounds.PATTERN_NAMES + 1
     if match[4]:
         first, last, step = ord(match[4]), ord(match[5]), match[6]
     else:

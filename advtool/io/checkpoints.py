@@ -152,6 +152,6 @@ def _metadata(header: dict, name: str) -> dict | None:
         raise AdvtoolError(
             f"{name}: a safetensors file, but not an advtool checkpoint (its '{METADATA_KEY}' metadata is not JSON)"
         ) from None
-    if meta.get("schema") != SCHEMA:
+    if type(meta.get("schema")) is not int or meta["schema"] != SCHEMA:
         raise AdvtoolError(f"{name}: checkpoint of schema {meta.get('schema')}, this advtool reads schema {SCHEMA}")
     return meta

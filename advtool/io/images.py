@@ -11,7 +11,7 @@ import numpy as np
 
 from advtool import bounds
 from advtool.errors import AdvtoolError
-from advtool.io import formats
+from advtool.io import formats, libtiff
 from advtool.io.shape import Shape
 from advtool.io.unit import in_unit
 
@@ -103,6 +103,7 @@ def _settle_pillow() -> None:
 
     Image.MAX_IMAGE_PIXELS = None
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    libtiff.silence()
 
 
 def _is_deep(image: "Image", data: bytes, name: str) -> bool:

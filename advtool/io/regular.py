@@ -24,6 +24,8 @@ def open_regular(path: str | Path) -> BinaryIO:
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot open ({error.strerror})"
         raise AdvtoolError(f"{path}: {reason}") from None
+    except ValueError:  # a null byte
+        raise AdvtoolError(f"{path}: not the name of a file") from None
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)

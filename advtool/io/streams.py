@@ -140,6 +140,8 @@ def open_path(path: str | Path, regular: bool = False) -> Stream:
         raise AdvtoolError(f"{path}: no such file") from None
     except OSError as error:
         raise AdvtoolError(f"{path}: cannot open ({error.strerror})") from None
+    except ValueError:  # a null byte
+        raise AdvtoolError(f"{path}: not the name of a file") from None
     try:
         return Stream(file, str(path))
     except BaseException:

@@ -45,7 +45,7 @@ class ModelSpec:
         spec = cls(
             arch=_typed(fields, "arch", str),
             classes=tuple(map(str, _list_of(fields, "classes", str | int))),
-            shape=as_shape(_list_of(fields, "shape", int)),
+            shape=_shape(_list_of(fields, "shape", int)),
             mean=tuple(map(float, _list_of(fields, "mean", int | float))),
             std=tuple(map(float, _list_of(fields, "std", int | float))),
             args=_typed(fields, "args", dict),
@@ -105,6 +105,12 @@ def _list_of(fields: dict, name: str, kind: Any) -> list:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{name}: {type(value).__name__} in the list")
     return values
+
+
+def _shape(values: list[int]) -> Shape:
+    if len(values) != 3:
+        raise ValueError(f"shape: {len(values)} numbers, not 3")
+    return as_shape(values)
 
 
 def _mask(spec: ModelSpec) -> Tensor | None:

@@ -70,7 +70,12 @@ def convert(file: ForeignFile, wanted: Wanted, described: Described | None = Non
     }
     described = _belonging(described, wanted.arch, path)
     arch = wanted.arch or (described.arch if described else _guessed(tensors, path))
-    fit = _best_fit(tensors, arch, wanted.args, described, path)
+    try:
+        fit = _best_fit(tensors, arch, wanted.args, described, path)
+    except UsageError as error:
+        if wanted.arch:
+            raise
+        raise AdvtoolError(f"{path}: {error}") from None  # nobody named an architecture but the file
     check_numbers({fit.sources.get(name, name): tensor for name, tensor in fit.weights.items()}, path)
     _check_copies(tensors, fit, path)
     channels, classes = fit.spec.shape[0], len(fit.spec.classes)

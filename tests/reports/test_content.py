@@ -259,10 +259,11 @@ def test_permission(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     build = tree(BASE)
     arguments = build()
-    monkeypatch.setattr(Path, "read_bytes", lambda path: refuse())
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest: refuse() if str(path).endswith(".png") else opened(path, *rest))
     status, _, err = run(*arguments)
-    assert status == 1 and "d/a/1.png: cannot read (Permission denied)" in err
+    assert status == 1 and "d/a/1.png: cannot open (Permission denied)" in err
 
 
-def refuse() -> bytes:
+def refuse() -> int:
     raise PermissionError(13, "Permission denied")

@@ -146,7 +146,11 @@ ROWS = [
         lambda: gzipped("FashionMNIST"),
         report={"parts.0.n": 6, "parts.0.classes.9": "Ankle boot"},
     ),
-    Situation("MNIST cut short", lambda: gzipped("MNIST", 25), refused="mnist: cannot read .*gzip stream cut short.*--download"),
+    Situation(
+        "MNIST cut short",
+        lambda: gzipped("MNIST", 25),
+        refused="cannot read .*gzip stream cut short.*--download",
+    ),
     Situation("MNIST of empty files", lambda: gzipped("MNIST", 0), refused="it is empty; .*--download"),
     Situation(
         "a data root without the set",
