@@ -33,6 +33,8 @@ TENSORS = 100_000
 """In one file of weights."""
 TENSOR_NAME = 1_000
 """Characters in the name of one."""
+OPERATIONS = 3_000_000
+"""Of the pickle in a file of PyTorch."""
 STATES = 64
 """Sets of weights in one file, and levels of nesting there."""
 COPIES = 16

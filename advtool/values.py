@@ -45,7 +45,7 @@ def integer(given: str) -> int:
         raise UsageError("not a whole number", value=given)
     if len(given) > 18:
         raise UsageError("has more than 18 digits", value=given)
-    return int(given)
+    return int(given.strip())
 
 
 def counts(given: str) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import pickle
-import pickletools
 import shlex
 import zipfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from advtool import bounds
 from advtool.errors import AdvtoolError
+from advtool.io import pickles
 from advtool.io.checkpoints import MAX_BYTES
 from advtool.io.states import STATE_KEYS, States, check, find, is_average
 from advtool.io.streams import TORCH, Stream
@@ -33,6 +33,7 @@ def read_states(stream: Stream) -> tuple[States, str]:
     with stream:
         data = stream.expect(TORCH, "a PyTorch file").read_all(MAX_BYTES)
     _check_size(data, stream.name)
+    pickles.check(data, stream.name)
     states = find(_load(data, stream.name), stream.name)
     if not states:
         raise AdvtoolError(f"{stream.name}: a PyTorch file without a state dict (tensors by name)")
@@ -74,7 +75,7 @@ def _load(data: bytes, name: str) -> Any:
 
 
 def _refusal(data: bytes, name: str) -> str:
-    objects = _objects(data)
+    objects = pickles.named(data)
     shown = ", ".join(objects[:3]) + (", …" if len(objects) > 3 else "") or "unknown"
     with_dill = any(each.startswith("dill") for each in objects)
     new = Path(name).with_suffix(".tensors.pt")
@@ -89,14 +90,3 @@ def _refusal(data: bytes, name: str) -> str:
         f" If you trust its author, keep the tensors only, in a container without network or secrets:"
         f" python -c {shlex.quote(script)}"
     )
-
-
-def _objects(data: bytes) -> list[str]:
-    """The functions and classes that a file names, other than torch's own; nothing is run to find them."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            pickled = next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
-        named = {str(each).replace(" ", ".") for op, each, _ in pickletools.genops(pickled) if op.name == "GLOBAL"}
-    except Exception:  # a damaged pickle, or the format before zip
-        return []
-    return sorted(each for each in named if not each.startswith(("torch.", "collections.OrderedDict")))

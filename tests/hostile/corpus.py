@@ -137,6 +137,12 @@ class Runs:
 
 def inputs() -> list[Input]:
     """All of them."""
-    from hostile import corpus_data, corpus_files, corpus_shards, corpus_weights
+    from hostile import corpus_data, corpus_files, corpus_shards, corpus_weights, corpus_words
 
-    return [*corpus_shards.inputs(), *corpus_weights.inputs(), *corpus_files.inputs(), *corpus_data.inputs()]
+    return [
+        *corpus_shards.inputs(),
+        *corpus_weights.inputs(),
+        *corpus_files.inputs(),
+        *corpus_data.inputs(),
+        *corpus_words.inputs(),
+    ]

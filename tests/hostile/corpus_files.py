@@ -163,6 +163,9 @@ def _pickles() -> dict[str, Callable[[], None]]:
         "in a dictionary": lambda: torch.save({"a": torch.zeros(1), "b": Runs()}, "evil.pt"),
         "deep lists": _zip({"archive/data.pkl": deep, "archive/version": b"3\n"}, zipfile.ZIP_STORED),
         "an ordered dictionary of it": lambda: torch.save(collections.OrderedDict(a=Runs()), "evil.pt"),
+        "a name of 100 kB": _zip({"archive/data.pkl": b"\x80\x02c" + b"x" * 100_000 + b"\ny\n."}, zipfile.ZIP_STORED),
+        "a name of 100 kB, alone": lambda: put("evil.pt", legacy.getvalue()[:15] + b"c" + b"x" * 100_000 + b"\ny\n."),
+        "16 million operations": _zip({"archive/data.pkl": b"\x80\x02" + b"N" * (16 << 20) + b"."}, zipfile.ZIP_STORED),
         "TorchScript": lambda: torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), "evil.pt"),
     }
     return found
