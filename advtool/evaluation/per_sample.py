@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -76,6 +76,7 @@ class PerSampleFile:
         self._met: dict[str, set[str]] = {}
         starts = [json.dumps({"schema": SCHEMA, "run": run}, sort_keys=True).encode() + b"\n" for run in runs]
         self._special = is_special(path)
+        self._pipe: BinaryIO | None = None
         with writing(path):
             begun = not self._special and self._read(starts)
         if not begun:
@@ -119,12 +120,20 @@ class PerSampleFile:
         self._write("".join(json.dumps(outcome.to_json()) + "\n" for outcome in outcomes).encode())
 
     def _write(self, lines: bytes) -> None:
-        with writing(self._path), open(self._path, "ab", opener=_without_waiting) as file:
+        with writing(self._path), self._opened() as file:
             self._lock(file)
             file.write(lines)
             file.flush()
             if not self._special:
                 os.fsync(file.fileno())
+
+    def _opened(self) -> AbstractContextManager[BinaryIO]:
+        """The file, to be closed; a pipe stays open, since its reader ends when it is closed."""
+        if not self._special:
+            return open(self._path, "ab")
+        if self._pipe is None:
+            self._pipe = open(self._path, "ab", opener=_without_waiting)  # noqa: SIM115
+        return nullcontext(self._pipe)
 
     def _lock(self, file: BinaryIO) -> None:
         """Until the file is closed: what is half written by another process is no line that was cut short."""

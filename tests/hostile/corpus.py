@@ -139,10 +139,5 @@ def inputs() -> list[Input]:
     """All of them."""
     from hostile import corpus_data, corpus_files, corpus_shards, corpus_weights, corpus_words
 
-    return [
-        *corpus_shards.inputs(),
-        *corpus_weights.inputs(),
-        *corpus_files.inputs(),
-        *corpus_data.inputs(),
-        *corpus_words.inputs(),
-    ]
+    parts = corpus_shards, corpus_weights, corpus_files, corpus_data, corpus_words
+    return [made for part in parts for made in part.inputs()]

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+import warnings
 
 import pytest
 import situations
@@ -30,7 +31,9 @@ def test_there_are_many():
 def test_a_few_in_this_process(made, tmp_path, checkpoint):
     shutil.copy(checkpoint, tmp_path / corpus.MODEL)
     with contextlib.chdir(tmp_path):
-        words = made.make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch, over what the corpus makes
+            words = made.make()
         there = {path.name for path in tmp_path.iterdir()}
         status, out, err = situations.run(*words)
     (line,) = err.splitlines() or [""]

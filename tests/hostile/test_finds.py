@@ -9,12 +9,13 @@ from hostile import mutations, targets
 
 from advtool.errors import AdvtoolError
 
+_BEFORE_ZIP = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 FINDS = {
     "a range of 400 digits, which would be expanded": ("pattern", b"{a,b{c,d}}-{1" + b"0" * 400 + b"..9..2}"),
     "padding of 60,000 digits": ("pattern", b"x-{" + b"0" * 60_000 + b"..99999}"),
     "a range with a line break": ("pattern", b"x-{0..99999999\n}"),
     "braces in braces": ("pattern", b"{" * 3_000 + b"}" * 3_000),
-    "a pickle that names 100 kB": ("torch", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02c" + b"x" * 100_000 + b"\nx\n."),
+    "a pickle that names 100 kB": ("torch", _BEFORE_ZIP + b"\x80\x02c" + b"x" * 100_000 + b"\nx\n."),
     "a separator that is stripped and no digit": ("number", b"\x1d1"),
 }  # fmt: skip
 SECONDS = 2.0
