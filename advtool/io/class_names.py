@@ -90,6 +90,8 @@ class Collecting(Numbering):
         if head.classes is None and isinstance(value, int):
             raise sample.fault(f"label {value} is a number, but others are class names")
         self.found.add(str(value))
+        if len(self.found) > MAX_CLASSES:
+            raise sample.fault(f"labels have more than {MAX_CLASSES} names")
         return 0
 
 

@@ -10,7 +10,7 @@ from advtool import bounds
 from advtool.errors import AdvtoolError
 
 _STREAMS = 5  # in files of torch.save before it wrote zips: magic, version, system, content, keys
-_ZIP = b"PK\x03\x04"
+_ZIP, _GLOBAL = b"PK\x03\x04", b"c"
 
 
 def check(data: bytes, path: str) -> None:
@@ -33,9 +33,9 @@ def named(data: bytes) -> list[str]:
 
 
 def _operations(data: bytes) -> Iterator[tuple[str, Any]]:
-    """(name, argument) of each, until the first that is damaged."""
+    """(name, argument) of each, until the first that is damaged; what that names is the last."""
+    file, streams, place = io.BytesIO(data), _STREAMS, 0
     try:
-        file, streams = io.BytesIO(data), _STREAMS
         if data.startswith(_ZIP):
             with zipfile.ZipFile(file) as archive:
                 file = io.BytesIO(next(archive.read(n) for n in archive.namelist() if n.endswith("data.pkl")))
@@ -43,5 +43,8 @@ def _operations(data: bytes) -> Iterator[tuple[str, Any]]:
         for _ in range(streams):
             for operation, argument, _place in pickletools.genops(file):
                 yield operation.name, argument
-    except Exception:  # what is damaged is refused by PyTorch
-        return
+                place = file.tell()
+    except Exception:  # what is damaged is refused by PyTorch, which takes other ends of a name for one
+        rest = file.getvalue()[place:]
+        if rest.startswith(_GLOBAL):
+            yield "GLOBAL", b" ".join(rest[len(_GLOBAL) :].split(b"\n", 2)[:2]).decode("latin-1")

@@ -16,6 +16,8 @@ FINDS = {
     "a range with a line break": ("pattern", b"x-{0..99999999\n}"),
     "braces in braces": ("pattern", b"{" * 3_000 + b"}" * 3_000),
     "a pickle that names 100 kB": ("torch", _BEFORE_ZIP + b"\x80\x02c" + b"x" * 100_000 + b"\nx\n."),
+    "a pickle that ends in such a name": ("torch", _BEFORE_ZIP + b"\x80\x02c" + b"x" * 100_000),
+    "such a name that is no ASCII": ("torch", _BEFORE_ZIP + b"\x80\x02c" + "é".encode() * 50_000 + b"\nx\n."),
     "a separator that is stripped and no digit": ("number", b"\x1d1"),
 }  # fmt: skip
 SECONDS = 2.0
