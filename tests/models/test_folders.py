@@ -193,7 +193,7 @@ def test_what_a_configuration_says_of_timm_loads_no_other_weights(timm, tmp_path
     change(folder, model_args={"pretrained": True, "checkpoint_path": "elsewhere.pt", "num_classes": 9})
     assert_same_logits(advtool.load(folder), theirs)
     change(folder, architecture="hf-hub:someone/net")
-    with pytest.raises(UsageError, match="timm has no such network"):
+    with pytest.raises(AdvtoolError, match="model.safetensors: .*timm has no such network"):
         advtool.load(folder)
 
 
