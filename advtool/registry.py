@@ -181,12 +181,16 @@ class Planned:
         ids: Tensor | None = None,
         seed: int = 0,
         amp: bool = False,
+        early_stop: bool = False,
         allowed: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
-        """Adversarial inputs, in smaller batches where one does not fit; `allowed`, of a base classifier, is of all."""
+        """Adversarial inputs, in smaller batches where one does not fit; `allowed`, of a base classifier, is of all.
+        With `early_stop` the first success of an example is enough."""
         from advtool.memory import piecewise
 
         attack = partial(self.attack.load(), **self.options, seed=seed, amp=amp)
+        if early_stop and "early_stop" in inspect.signature(attack.func).parameters:
+            attack.keywords["early_stop"] = True
         if allowed is not None:
             return attack(model, inputs, labels, self.ball, ids=ids, allowed=allowed)
         return piecewise(lambda x, y, keys: attack(model, x, y, self.ball, ids=keys), inputs, labels, ids)

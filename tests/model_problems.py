@@ -4,12 +4,12 @@ import torch
 
 import advtool
 from advtool.attacks import L2, pgd
-from advtool.attacks.guard import untouched
 from advtool.datasets.distill import distill
 from advtool.datasets.representation import representation
 from advtool.models import checkpoint
 from advtool.models.classifier import ModelSpec
 from advtool.models.registry import build
+from advtool.prepared import untouched
 
 DIGITS, MNIST, CIFAR = (1, 8, 8), (1, 28, 28), (3, 32, 32)
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from advtool.attacks.apgd_search import Objective, Search
-from advtool.attacks.guard import attack, logits_of, numbered
+from advtool.attacks.guard import attack, exact_logits, numbered
 from advtool.attacks.losses import dlr, log_odds, margin, targeted_dlr, targeted_margin
 from advtool.ball import Ball
 from advtool.errors import UsageError, unknown
+from advtool.prepared import plain
 
 Loss = Literal["ce", "dlr", "margin"]
 LOSSES = {"ce": log_odds, "dlr": dlr, "margin": margin}  # log_odds makes the same steps as the cross-entropy
@@ -65,7 +66,7 @@ def apgd(
     """
     resolved(ball, {"loss": loss, "targeted": targeted})
     with torch.no_grad():
-        clean = logits_of(model, inputs)
+        clean = exact_logits(model, inputs)
     classes = clean.shape[1]
     function = LOSSES["margin" if loss == "dlr" and classes < 3 else loss]
 
@@ -74,7 +75,7 @@ def apgd(
         return -value if targeted else value
 
     search = Search(
-        model=model,
+        network=plain(model),
         inputs=inputs,
         labels=labels,
         ball=ball,
@@ -84,7 +85,6 @@ def apgd(
         early_stop=early_stop,
         ids=numbered(inputs, ids),
         seed=seed,
-        amp=amp,
     )
     return search.run(clean, [objective] * restarts if classes > 1 else [], rank=objective)
 
@@ -138,7 +138,7 @@ def apgd_t(
         if the model returns logits that are not finite
     """
     with torch.no_grad():
-        clean = logits_of(model, inputs)
+        clean = exact_logits(model, inputs)
     function = targeted_dlr if clean.shape[1] >= 4 else targeted_margin
     others = clean.scatter(1, labels[:, None], -torch.inf)
     likeliest = others.sort(dim=1, descending=True, stable=True).indices[:, : min(target_classes, clean.shape[1] - 1)]
@@ -148,13 +148,12 @@ def apgd_t(
 
     objectives = [towards(targets) for targets in likeliest.unbind(1) for _ in range(restarts)]
     search = Search(
-        model=model,
+        network=plain(model),
         inputs=inputs,
         labels=labels,
         ball=ball,
         steps=steps,
         ids=numbered(inputs, ids),
         seed=seed,
-        amp=amp,
     )
     return search.run(clean, objectives, rank=lambda logits, rows: margin(logits, labels[rows]))

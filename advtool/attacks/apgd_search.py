@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from advtool import seeds
 from advtool.attacks.guard import logits_of
-from advtool.attacks.success import Strongest, confirmed, fooled
+from advtool.attacks.success import Strongest, fooled, looks
 from advtool.ball import Ball, per_example
+from advtool.prepared import Network
 
 MOMENTUM = 0.75
 
@@ -25,14 +26,13 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 class Search:
     """What all runs of an attack share."""
 
-    model: nn.Module
+    network: Network
     inputs: Tensor
     labels: Tensor
     ball: Ball
     steps: int
     ids: Tensor
     seed: int
-    amp: bool
     rho: float = 0.75
     targeted: bool = False
     early_stop: bool = True
@@ -40,13 +40,14 @@ class Search:
     def run(self, clean: Tensor, objectives: Sequence[Objective], rank: Objective) -> Tensor:
         """One run for each objective; of several failures, or of several successes, keep that of highest `rank`."""
         everyone = torch.arange(len(self.inputs), device=self.inputs.device)
-        strongest = Strongest(self.inputs)
-        strongest.see(self.inputs, rank(clean, everyone), fooled(clean, self.labels, self.targeted))
+        strongest = Strongest(self.network, self.inputs, self.labels, self.targeted, self.early_stop)
+        strongest.see(self.inputs, rank(clean, everyone), fooled(clean, self.labels, self.targeted), exact=True)
         for number, objective in enumerate(objectives if self.ball.eps > 0 else []):
             rows = strongest.remaining() if self.early_stop else everyone
             if not len(rows):
                 break
             self._ascend(objective, rank, rows, seeds.derive(self.seed, "run", number), strongest)
+        strongest.settle()
         return strongest.inputs
 
     def _ascend(self, objective: Objective, rank: Objective, rows: Tensor, seed: int, strongest: Strongest) -> None:
@@ -55,37 +56,36 @@ class Search:
         delta = ball.random(inputs, self.ids[rows], seed)
         delta = delta * (ball.eps / per_example(ball.norm(delta), delta).clamp_min(torch.finfo(delta.dtype).tiny))
         x = (inputs + delta).clamp(0, 1)
-        loss, gradient, done = self._evaluate(x, objective, rank, rows, strongest)
-        at = _Run.begun(rows, inputs, x, gradient, loss, 2 * ball.eps).without(done)
+        loss, gradient = self._evaluate(x, objective, rank, rows, strongest)
+        at = _Run.begun(rows, inputs, x, gradient, loss, 2 * ball.eps)
         period, elapsed = max(int(0.22 * self.steps), 1), 0
         for k in range(self.steps):
-            if not len(at.rows):
-                break
+            if looks(k - 1, x.device, self.early_stop) and (left := strongest.left(at.rows)) is not None:
+                at = at.of(left)
+                if not len(at.rows):
+                    break
             alpha = MOMENTUM if k else 1.0
             z = self._project(at.x + per_example(at.eta, at.x) * ball.step(at.gradient), at.inputs)
             x = self._project(at.x + alpha * (z - at.x) + (1 - alpha) * (at.x - at.x_old), at.inputs)
-            loss, gradient, done = self._evaluate(x, objective, rank, at.rows, strongest)
+            loss, gradient = self._evaluate(x, objective, rank, at.rows, strongest)
             at.advance(x, gradient, loss)
             elapsed += 1
             if elapsed == period:
                 at.checkpoint(self.rho * period)
                 period, elapsed = max(period - max(int(0.03 * self.steps), 1), int(0.06 * self.steps), 1), 0
-            at = at.without(done)
 
     def _evaluate(
         self, x: Tensor, objective: Objective, rank: Objective, rows: Tensor, strongest: Strongest
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """(loss, its gradient, which examples to stop) at x, or None if there are none to stop."""
+    ) -> tuple[Tensor, Tensor]:
+        """(loss, its gradient) at x."""
         x = x.detach().requires_grad_(True)
-        logits = logits_of(self.model, x, self.amp)
+        logits = logits_of(self.network, x)
         loss = objective(logits, rows)
         (gradient,) = torch.autograd.grad(loss.sum(), x)
-        x, loss, logits, labels = x.detach(), loss.detach(), logits.detach(), self.labels[rows]
-        success = fooled(logits, labels, self.targeted)
-        if self.amp:
-            success = confirmed(self.model, x, labels, success, self.targeted)
+        x, loss, logits = x.detach(), loss.detach(), logits.detach()
+        success = fooled(logits, self.labels[rows], self.targeted)
         strongest.see(x, loss if rank is objective else rank(logits, rows), success, rows)
-        return loss, gradient, success if self.early_stop and success.any() else None
+        return loss, gradient
 
     def _project(self, x: Tensor, inputs: Tensor) -> Tensor:
         return (inputs + self.ball.project(x - inputs)).clamp(0, 1)
@@ -140,11 +140,9 @@ class _Run:
             halved=torch.ones_like(loss, dtype=torch.bool),
         )
 
-    def without(self, done: Tensor | None) -> "_Run":
-        """The run of the others, if some are done."""
-        if done is None:
-            return self
-        return _Run(**{field.name: getattr(self, field.name)[~done] for field in fields(self)})
+    def of(self, rows: Tensor) -> "_Run":
+        """The run of some of the examples, by their place in it."""
+        return _Run(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def advance(self, x: Tensor, gradient: Tensor, loss: Tensor) -> None:
         """Move to x, and note whether it is better than the last iterate and than all."""

@@ -5,7 +5,9 @@ from torch import Tensor, nn
 
 from advtool.attacks.guard import attack, logits_of
 from advtool.attacks.smallest import Smallest
+from advtool.attacks.success import LOOKS, looks
 from advtool.ball import L2, Ball
+from advtool.prepared import plain
 
 # Tenths of the steps without a fall after which an example stops. The original stops the whole batch at the first one
 # in which the sum did not fall; for a single example that is too soon, since Adam overshoots at first.
@@ -29,6 +31,7 @@ def cw(
     learning_rate: float = 0.01,
     initial_const: float = 1e-3,
     confidence: float = 0.0,
+    early_stop: bool = False,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -47,6 +50,7 @@ def cw(
     learning_rate : of Adam
     initial_const : the first c; ten times as much after a failure, until there is a success
     confidence : by how much the logit of another class has to exceed that of the label (or the target's the others)
+    early_stop : leave an example alone once it is broken within the ball's radius, if it has one
     ids, seed : of no effect, since nothing is random
     amp : drive the attack in bfloat16; a success is confirmed in float32
 
@@ -59,17 +63,21 @@ def cw(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    smallest = Smallest(model, inputs, labels, ball, targeted=targeted, amp=amp, confidence=confidence)
-    rows = smallest.beyond(0)
-    c = inputs.new_full((len(rows),), initial_const)
+    enough = ball.eps if early_stop and ball.is_bounded else 0.0
+    smallest = Smallest(plain(model), inputs, labels, ball, targeted=targeted, enough=enough, confidence=confidence)
+    c = inputs.new_full((len(inputs),), initial_const)
     low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
-    for search in range(binary_search_steps if len(rows) else 0):
+    for search in range(binary_search_steps):
+        rows = smallest.unsettled()
+        if not len(rows):
+            break
         if search == binary_search_steps - 1 >= 9:
             c = torch.where(high.isfinite(), high, c)
-        success = _descend(model, smallest, inputs, labels, rows, c, steps, learning_rate, confidence, amp)
-        low, high = torch.where(success, low, c), torch.where(success, c, high)
+        tried = c[rows]
+        success = _descend(model, smallest, inputs, labels, rows, tried, steps, learning_rate, confidence)
+        low[rows], high[rows] = torch.where(success, low[rows], tried), torch.where(success, tried, high[rows])
         c = torch.where(high.isfinite(), (low + high) / 2, 10 * c)
-    return smallest.inputs
+    return smallest.result()
 
 
 def _descend(
@@ -82,20 +90,20 @@ def _descend(
     steps: int,
     learning_rate: float,
     confidence: float,
-    amp: bool,
 ) -> Tensor:
     """Minimise ‖δ‖² + c·f from the inputs numbered `rows`: which of them became adversarial on the way."""
     found = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
     place = torch.arange(len(rows), device=rows.device)
-    x = inputs[rows]
+    x, y = inputs[rows], labels[rows]
     w = torch.atanh((2 * x - 1) * _INSIDE)
     first, second = torch.zeros_like(w), torch.zeros_like(w)
     previous, stuck = torch.full_like(c, torch.inf), torch.zeros_like(rows)
+    period = max(steps // 10, 1 if rows.device.type == "cpu" else LOOKS)
     for k in range(steps):
         w.requires_grad_(True)
         adversarial = (torch.tanh(w) + 1) / 2
-        logits = logits_of(model, adversarial, amp)
-        f = (confidence - smallest.strength(logits, labels[rows])).clamp_min(0)
+        logits = logits_of(model, adversarial)
+        f = (confidence - smallest.strength(logits, y)).clamp_min(0)
         loss = (adversarial - x).square().flatten(1).sum(1) + c * f
         (gradient,) = torch.autograd.grad(loss.sum(), w)
         success, _ = smallest.see(rows, adversarial.detach(), logits.detach())
@@ -103,13 +111,14 @@ def _descend(
         first, second = torch.lerp(gradient, first, 0.9), torch.lerp(gradient.square(), second, 0.999)
         step = first / (1 - 0.9 ** (k + 1)) / ((second / (1 - 0.999 ** (k + 1))).sqrt() + 1e-8)
         w = w.detach() - learning_rate * step
-        if k % max(steps // 10, 1) == 0:
+        judged = k % period == 0
+        if judged:
             stuck = torch.where(loss.detach() <= 0.9999 * previous, 0, stuck + 1)
             previous = torch.minimum(previous, loss.detach())
-            goes_on = stuck < _PATIENCE
-            if not goes_on.all():
-                state = (place, rows, c, x, w, first, second, previous, stuck)
-                place, rows, c, x, w, first, second, previous, stuck = (each[goes_on] for each in state)
+        if judged or (smallest.enough and looks(k, x.device)):
+            if (left := smallest.left(rows, stuck < _PATIENCE)) is not None:
+                state = (place, rows, y, c, x, w, first, second, previous, stuck)
+                place, rows, y, c, x, w, first, second, previous, stuck = (each[left] for each in state)
             if not len(rows):
                 break
     return found

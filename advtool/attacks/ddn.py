@@ -9,7 +9,9 @@ from advtool import keyed, seeds
 from advtool.attacks.guard import attack, logits_of
 from advtool.attacks.losses import log_odds
 from advtool.attacks.smallest import Smallest
+from advtool.attacks.success import looks
 from advtool.ball import L2, Ball, per_example
+from advtool.prepared import plain
 
 
 @attack(minimal=True, only=L2)
@@ -23,6 +25,7 @@ def ddn(
     steps: int = 1000,
     gamma: float = 0.05,
     init_norm: float = 1.0,
+    early_stop: bool = False,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -41,6 +44,7 @@ def ddn(
     steps : gradient steps, of a size that falls from 1 to 0.01 along a cosine
     gamma : the sphere's radius is multiplied by 1 − gamma after a success, by 1 + gamma otherwise
     init_norm : its first radius
+    early_stop : leave an example alone once it is broken within the ball's radius, if it has one
     ids, seed : of no effect, since nothing is random
     amp : drive the attack in bfloat16; a success is confirmed in float32
 
@@ -53,31 +57,41 @@ def ddn(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    smallest = Smallest(model, inputs, labels, ball, targeted=targeted, amp=amp)
-    rows = smallest.beyond(0)
+    enough = ball.eps if early_stop and ball.is_bounded else 0.0
+    smallest = Smallest(plain(model), inputs, labels, ball, targeted=targeted, enough=enough)
+    rows = smallest.unsettled()
     x, y = inputs[rows], labels[rows]
     delta, epsilon = torch.zeros_like(x), x.new_full((len(x),), init_norm)
     farthest = ball.norm(torch.maximum(x, 1 - x))
+    fixed = _fixed(x, ball)
     for k in range(steps if len(rows) else 0):
         adversarial = (x + delta).requires_grad_(True)
-        logits = logits_of(model, adversarial, amp)
+        logits = logits_of(model, adversarial)
         loss = log_odds(logits, y)
         (gradient,) = torch.autograd.grad((-loss if targeted else loss).sum(), adversarial)
         success, _ = smallest.see(rows, adversarial.detach(), logits.detach())
         alpha = 0.01 + 0.99 * (1 + math.cos(math.pi * k / steps)) / 2
-        epsilon = torch.minimum(epsilon * torch.where(success, 1 - gamma, 1 + gamma), farthest)
-        delta = per_example(epsilon, x) * ball.step(delta + alpha * _direction(gradient, ball))
+        epsilon = torch.minimum(epsilon * (1 + gamma - 2 * gamma * success), farthest)
+        delta = per_example(epsilon, x) * ball.step(delta + alpha * _direction(gradient, fixed, ball))
         delta = (x + delta).clamp(0, 1) - x
+        if enough and looks(k, x.device) and (left := smallest.left(rows)) is not None:
+            rows, x, y, delta, epsilon, farthest = (each[left] for each in (rows, x, y, delta, epsilon, farthest))
+            if not len(rows):
+                break
     if len(rows):
         with torch.no_grad():
-            smallest.see(rows, x + delta, logits_of(model, x + delta, amp))
-    return smallest.inputs
+            smallest.see(rows, x + delta, logits_of(model, x + delta))
+    return smallest.result()
 
 
-def _direction(gradient: Tensor, ball: Ball) -> Tensor:
+def _direction(gradient: Tensor, fixed: Tensor, ball: Ball) -> Tensor:
     """The gradient at length 1; where it is 0 a fixed direction, the same for every example."""
     unit = ball.step(gradient)
-    ids = torch.zeros(1, dtype=torch.int64, device=gradient.device)
-    fixed = ball.step(keyed.normal((1, *gradient.shape[1:]), ids, seeds.derive(0, "ddn")))
     stuck = per_example((unit == 0).flatten(1).all(1), gradient)
-    return torch.where(stuck, fixed.to(gradient.dtype), unit)
+    return torch.where(stuck, fixed, unit)
+
+
+def _fixed(like: Tensor, ball: Ball) -> Tensor:
+    """A random direction of length 1."""
+    ids = torch.zeros(1, dtype=torch.int64, device=like.device)
+    return ball.step(keyed.normal((1, *like.shape[1:]), ids, seeds.derive(0, "ddn"))).to(like.dtype)

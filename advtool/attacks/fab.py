@@ -9,7 +9,9 @@ from advtool import seeds
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
+from advtool.attacks.success import looks
 from advtool.ball import Ball, per_example
+from advtool.prepared import plain
 
 _BISECTIONS = 10
 _PROGRESS = 1e-3
@@ -71,13 +73,13 @@ def fab(
         if the model returns logits that are not finite
     """
     ids = numbered(inputs, ids)
-    search = _Search(ball, steps, patience, alpha_max, eta, beta, targeted, amp)
+    search = _Search(ball, steps, patience, alpha_max, eta, beta, targeted)
     enough, reach = (ball.eps, ball.eps) if ball.is_bounded else (0.0, ball.restart)
-    smallest = Smallest(model, inputs, labels, ball, targeted=targeted, amp=amp)
+    smallest = Smallest(plain(model), inputs, labels, ball, targeted=targeted, enough=enough)
     others = smallest.clean_logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     for rank in range(min(others.shape[1], 1 if targeted else target_classes)):
         for restart in range(restarts):
-            rows = smallest.beyond(enough)
+            rows = smallest.unsettled()
             if not len(rows):
                 break
             start = inputs[rows]
@@ -101,7 +103,6 @@ class _Search:
     eta: float
     beta: float
     targeted: bool
-    amp: bool
 
     def run(
         self,
@@ -116,28 +117,27 @@ class _Search:
         """Search the boundary between `labels` and `others` from `x`, and let `smallest` see the iterates."""
         best = x.new_full((len(x),), torch.inf)
         stale = torch.zeros_like(rows)
-        for _ in range(self.steps):
+        for step in range(self.steps):
             if not len(rows):
                 break
             value, gradient = self._boundary(model, smallest, x, labels, others)
             with torch.no_grad():
                 x = self._project(x, inputs, value, gradient)
-                success, distance = smallest.see(rows, x, logits_of(model, x, self.amp))
+                success, distance = smallest.see(rows, x, logits_of(model, x))
                 x = torch.where(per_example(success, x), inputs + self.beta * (x - inputs), x)
                 closer = success & (distance < (1 - _PROGRESS) * best)
                 best = torch.where(closer, distance, best)
                 stale = torch.where(closer | best.isinf(), 0, stale + 1)
-                going = stale < self.patience
-                if not going.all():
+                if looks(step, x.device) and (left := smallest.left(rows, stale < self.patience)) is not None:
                     state = (rows, inputs, labels, others, x, best, stale)
-                    rows, inputs, labels, others, x, best, stale = (each[going] for each in state)
+                    rows, inputs, labels, others, x, best, stale = (each[left] for each in state)
 
     def _boundary(
         self, model: nn.Module, smallest: Smallest, x: Tensor, labels: Tensor, others: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The difference of logits that is to become positive, N, and its gradient."""
         x = x.detach().requires_grad_(True)
-        logits = logits_of(model, x, self.amp)
+        logits = logits_of(model, x)
         if self.targeted:
             value = smallest.strength(logits, labels)
         else:

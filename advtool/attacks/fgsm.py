@@ -52,7 +52,7 @@ def fgsm(
         delta = ball.random(inputs, numbered(inputs, ids), seeds.derive(seed, "start"))
         x, alpha = (inputs + delta).clamp(0, 1), 1.25 * ball.eps
     x.requires_grad_(True)
-    loss = log_odds(logits_of(model, x, amp), labels)
+    loss = log_odds(logits_of(model, x), labels)
     (gradient,) = torch.autograd.grad(-loss.sum() if targeted else loss.sum(), x)
     x = x.detach()
     if ball.eps == 0:

@@ -1,7 +1,6 @@
 """What all attacks promise: they leave no trace in a model, and do not go on with logits that are no numbers."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -9,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from advtool.ball import Ball
-from advtool.errors import AdvtoolError, UsageError
+from advtool.errors import UsageError
 from advtool.memory import in_halves
+from advtool.prepared import Network, exact, in_full, not_finite, plain, prepare, untouched
 
 Options = ParamSpec("Options")
 Function = Callable[Concatenate[nn.Module, Tensor, Tensor, Ball, Options], Tensor]
@@ -21,8 +21,9 @@ def attack(
 ) -> Callable[[Function[Options]], Function[Options]]:
     """Decorate the steps of an attack, so that it keeps the promises of all attacks.
 
-    It may be called where gradients are off, and finds inputs without a graph, labels that autograd can use, and the
-    model in eval mode with frozen parameters. What it returns is held to the ball, and has no graph.
+    It may be called where gradients are off, and finds inputs without a graph, labels that autograd can use, and
+    instead of the model its `Network`, in eval mode with frozen parameters, driven in bfloat16 if its option `amp` is
+    on. What it returns is held to the ball, and has no graph.
 
     Parameters
     ----------
@@ -40,9 +41,11 @@ def attack(
                 raise UsageError(f"{function.__name__} is for {only.name} balls", parameter="ball", value=ball.name)
             if not (minimal or ball.is_bounded):
                 raise UsageError(f"{function.__name__} needs a radius", parameter="eps")
-            with torch.inference_mode(False), torch.enable_grad(), untouched(model):
+            with torch.inference_mode(False), torch.enable_grad(), untouched(exact(model)):
                 inputs, labels = usable(inputs.detach()), usable(labels)
-                adversarial = function(model, inputs, labels, ball, *args, **options).detach()
+                network = prepare(model, inputs, amp=True) if options.get("amp") else plain(model)
+                adversarial = function(network, inputs, labels, ball, *args, **options).detach()
+                network.check()
                 return (ball.shorten if minimal else ball.contain)(adversarial, inputs)
 
         return attack
@@ -60,43 +63,36 @@ def numbered(inputs: Tensor, ids: Tensor | None) -> Tensor:
     return torch.arange(len(inputs), device=inputs.device) if ids is None else ids
 
 
-def logits_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
-    """The model's logits in float32 or float64, N×K, computed in bfloat16 if `amp`.
+def logits_of(model: nn.Module, x: Tensor) -> Tensor:
+    """The logits that drive an attack, in float32 or float64, N×K.
+
+    Raises
+    ------
+    AdvtoolError
+        if one is not finite; of a `Network` that is found out at the end of the attack
+    """
+    if isinstance(model, Network):
+        logits: Tensor = model(x)
+        return logits
+    return exact_logits(model, x)
+
+
+def exact_logits(model: nn.Module, x: Tensor) -> Tensor:
+    """The model's own logits in float32 or float64, N×K.
 
     Raises
     ------
     AdvtoolError
         if one is not finite
     """
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=amp):
-        logits: Tensor = model(x)
+    logits = in_full(exact(model)(x))
     if not logits.detach().isfinite().all():
-        raise AdvtoolError("the model returns logits that are not finite")
-    return logits if logits.dtype == torch.float64 else logits.float()
+        raise not_finite()
+    return logits
 
 
 @torch.no_grad()
-def predictions_of(model: nn.Module, x: Tensor, amp: bool = False) -> Tensor:
-    """The class of the largest logit of each image, int64: N. For `amp` and errors see `logits_of`."""
-    parts = in_halves(lambda part: logits_of(model, x[part], amp).argmax(1), len(x))
-    return torch.cat(parts) if parts else logits_of(model, x, amp).argmax(1)
-
-
-@contextmanager
-def untouched(model: nn.Module) -> Iterator[nn.Module]:
-    """Put the model in eval mode with frozen parameters; restore every flag on leaving.
-
-    In eval mode batch-norm buffers do not change, and no gradient is stored in the parameters.
-    """
-    training = [(module, module.training) for module in model.modules()]
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        model.eval()
-        for parameter, _ in wanted:
-            parameter.requires_grad_(False)
-        yield model
-    finally:
-        for module, flag in training:
-            module.training = flag
-        for parameter, flag in wanted:
-            parameter.requires_grad_(flag)
+def predictions_of(model: nn.Module, x: Tensor) -> Tensor:
+    """The class of the largest logit of each image, int64: N; for errors see `exact_logits`."""
+    parts = in_halves(lambda part: exact_logits(model, x[part]).argmax(1), len(x))
+    return torch.cat(parts) if parts else exact_logits(model, x).argmax(1)

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from advtool import seeds
 from advtool.attacks.guard import attack, logits_of, numbered
 from advtool.attacks.losses import cross_entropy
-from advtool.attacks.success import Strongest, confirmed, fooled
+from advtool.attacks.success import Strongest, fooled, looks
 from advtool.ball import Ball
 from advtool.errors import unknown
+from advtool.prepared import plain
 
 Keep = Literal["best", "last"]
 
@@ -29,6 +30,7 @@ def pgd(
     random_start: bool | None = None,
     restarts: int = 1,
     keep: Keep | None = None,
+    early_stop: bool = False,
     allowed: Callable[[Tensor], Tensor] | None = None,
     ids: Tensor | None = None,
     seed: int = 0,
@@ -50,6 +52,7 @@ def pgd(
     keep : ``best`` returns the strongest iterate seen, for evaluation: a success if there was one, and of those
         the one of highest loss. ``last`` returns the last one, for training and for datasets. By default the last
         one if targeted, as the datasets of Ilyas et al. 2019 are made, else the best
+    early_stop : stop an example at its first success, with ``best``. Off, it goes on to the success of highest loss
     allowed : which iterates may count as a success: takes N×C×H×W, returns bool, N
     ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
     seed : of the random starts
@@ -69,26 +72,33 @@ def pgd(
     if wanted["keep"] not in ("best", "last"):
         raise unknown("iterate", wanted["keep"], ("best", "last"), parameter="keep")
     ids = numbered(inputs, ids)
-    strongest = Strongest(inputs) if wanted["keep"] == "best" else None
-    adversarial = inputs.clone()
+    strongest = Strongest(plain(model), inputs, labels, targeted, early_stop) if wanted["keep"] == "best" else None
+    rows, adversarial = torch.arange(len(inputs), device=inputs.device), inputs.clone()
     for restart in range(restarts):
-        start = inputs.clone()
+        if restart and strongest and early_stop:
+            rows = strongest.remaining()
+            if not len(rows):
+                break
+        start = inputs[rows]
         if ball.eps > 0 and (wanted["random_start"] or restart):
-            start = (inputs + ball.random(inputs, ids, seeds.derive(seed, "restart", restart))).clamp(0, 1)
-        adversarial = ascend(
+            start = (start + ball.random(start, ids[rows], seeds.derive(seed, "restart", restart))).clamp(0, 1)
+        adversarial, _ = ascend(
             model,
-            inputs,
-            labels,
+            inputs[rows],
+            labels[rows],
             start,
             ball,
             steps=steps,
             step_size=wanted["step_size"],
             targeted=targeted,
             allowed=allowed,
-            amp=amp,
             strongest=strongest,
+            rows=rows,
         )
-    return strongest.inputs if strongest else adversarial
+    if not strongest:
+        return adversarial
+    strongest.settle()
+    return strongest.inputs
 
 
 def resolved(ball: Ball, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,39 +122,61 @@ def ascend(
     step_size: float,
     targeted: bool = False,
     allowed: Callable[[Tensor], Tensor] | None = None,
-    amp: bool = False,
     strongest: Strongest | None = None,
+    rows: Tensor | None = None,
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
-) -> Tensor:
-    """The steps of one run of `pgd` from `adversarial`, which returns the last iterate and shows all to `strongest`.
+) -> tuple[Tensor, Tensor]:
+    """The steps of one run of `pgd` from `adversarial`, which shows all iterates to `strongest`.
 
     The model must be in eval mode and its parameters frozen already.
 
     Parameters
     ----------
+    rows : places of the images in what `strongest` was made for; their own by default. If the first success counts
+        there, images with one need not go on
     loss : what is maximised: takes logits N×K and labels N, returns N
+
+    Returns
+    -------
+    (the last iterates, the `rows` that they are of: those that went on to the end)
     """
-
-    def objective(x: Tensor) -> tuple[Tensor, Tensor]:
-        logits = logits_of(model, x, amp)
-        value, success = loss(logits, labels), fooled(logits, labels, targeted)
-        if strongest and amp:
-            success = confirmed(model, x.detach(), labels, success, targeted)
-        if strongest and allowed:
-            success &= allowed(x.detach())
-        return -value if targeted else value, success
-
-    for _ in range(steps if ball.eps > 0 else 0):
+    rows = torch.arange(len(inputs), device=inputs.device) if rows is None else rows
+    for step in range(steps if ball.eps > 0 else 0):
         adversarial.requires_grad_(True)
-        value, success = objective(adversarial)
+        logits = logits_of(model, adversarial)
+        value = loss(logits, labels)
         (gradient,) = torch.autograd.grad(value.sum(), adversarial)
         with torch.no_grad():
             adversarial = adversarial.detach()
             if strongest:
-                strongest.see(adversarial, value.detach(), success)
-            delta = ball.project(adversarial + step_size * ball.step(gradient) - inputs)
+                _show(strongest, adversarial, logits, value, labels, rows, targeted, allowed)
+            direction = ball.step(-gradient if targeted else gradient)
+            delta = ball.project(adversarial + step_size * direction - inputs)
             adversarial = (inputs + delta).clamp(0, 1)
+            if not (strongest and looks(step, inputs.device, strongest.early_stop)):
+                continue
+            if (left := strongest.left(rows)) is not None:
+                adversarial, inputs, labels, rows = (each[left] for each in (adversarial, inputs, labels, rows))
+                if not len(rows):
+                    return adversarial, rows
     if strongest:
         with torch.no_grad():
-            strongest.see(adversarial, *objective(adversarial))
-    return adversarial
+            logits = logits_of(model, adversarial)
+            _show(strongest, adversarial, logits, loss(logits, labels), labels, rows, targeted, allowed)
+    return adversarial, rows
+
+
+def _show(
+    strongest: Strongest,
+    x: Tensor,
+    logits: Tensor,
+    value: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+    targeted: bool,
+    allowed: Callable[[Tensor], Tensor] | None,
+) -> None:
+    success = fooled(logits, labels, targeted)
+    if allowed:
+        success &= allowed(x)
+    strongest.see(x, (-value if targeted else value).detach(), success, rows)

@@ -1,18 +1,20 @@
 """Square Attack (Andriushchenko et al. 2020, https://arxiv.org/abs/1912.00049): random search, without gradients."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from advtool import keyed, seeds
-from advtool.attacks.guard import attack, logits_of, numbered
+from advtool.attacks.guard import attack, exact_logits, logits_of, numbered
 from advtool.attacks.losses import margin
 from advtool.attacks.square_moves import Moves, moves_of
-from advtool.attacks.success import Strongest, confirmed, fooled
+from advtool.attacks.success import LOOKS, Strongest, fooled
 from advtool.ball import Ball, per_example
+from advtool.prepared import plain
 
-_DRAWN_AT_ONCE = 64
+_DRAWN_AT_ONCE, _LOOKS_ON_CPU = 64, 4
 # The share p of pixels that a square covers is halved at these queries out of 10,000.
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
@@ -58,57 +60,77 @@ def square(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    ids, strongest, moves = numbered(inputs, ids), Strongest(inputs), moves_of(ball)
+    ids, moves = numbered(inputs, ids), moves_of(ball)
+    strongest = Strongest(plain(model), inputs, labels, targeted, early_stop=True)
 
-    def look(x: Tensor, labels: Tensor, amp: bool = amp) -> tuple[Tensor, Tensor]:
-        logits = logits_of(model, x, amp)
-        loss, success = margin(logits, labels), fooled(logits, labels, targeted)
-        return -loss if targeted else loss, confirmed(model, x, labels, success, targeted) if amp else success
+    def look(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        loss = margin(logits, labels)
+        return -loss if targeted else loss, fooled(logits, labels, targeted)
 
     with torch.inference_mode():
-        loss, success = look(inputs, labels, amp=False)
-        strongest.see(inputs, loss, success)
-        one_class = loss.isinf().all()
-        for restart in range(0 if ball.eps == 0 or steps == 0 or one_class else restarts):
+        clean = exact_logits(model, inputs)
+        strongest.see(inputs, *look(clean, labels), exact=True)
+        for restart in range(0 if ball.eps == 0 or steps == 0 or clean.shape[1] == 1 else restarts):
             derived = seeds.derive(seed, "restart", restart)
-            _search(look, strongest, inputs, labels, moves, ball.eps, steps, p_init, ids, derived)
+            query = _Query(lambda x, y: look(logits_of(model, x), y), steps, p_init)
+            query.search(strongest, inputs, labels, moves, ball.eps, ids, derived)
+        strongest.settle()
     return strongest.inputs
 
 
-def _search(
-    look: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
-    strongest: Strongest,
-    inputs: Tensor,
-    labels: Tensor,
-    moves: Moves,
-    eps: float,
-    steps: int,
-    p_init: float,
-    ids: Tensor,
-    seed: int,
-) -> None:
-    """One run of Algorithm 1 on all examples without a success."""
-    rows = strongest.remaining()
-    inputs, labels, ids = inputs[rows], labels[rows], ids[rows]
-    _, channels, height, width = inputs.shape
-    u = inputs.new_empty(len(rows), 0)
-    x = moves.start(inputs, eps, ids, seeds.derive(seed, "start"))
-    best, success = look(x, labels)
-    for query in range(steps - 1):
-        if success.any():
-            strongest.see(x, best, success, rows)
-            left = ~success
-            rows, inputs, labels, ids, u, x, best = (t[left] for t in (rows, inputs, labels, ids, u, x, best))
+@dataclass(frozen=True)
+class _Query:
+    """The search of one run, as `square` was asked for it.
+
+    Attributes
+    ----------
+    look : (loss to maximise, whether it is a success) of images and their labels
+    """
+
+    look: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    steps: int
+    p_init: float
+
+    def search(
+        self,
+        strongest: Strongest,
+        inputs: Tensor,
+        labels: Tensor,
+        moves: Moves,
+        eps: float,
+        ids: Tensor,
+        seed: int,
+    ) -> None:
+        """One run of Algorithm 1 on all examples without a success."""
+        rows = strongest.remaining()
         if not len(rows):
             return
-        if query % _DRAWN_AT_ONCE == 0:
-            shape = (len(rows), _DRAWN_AT_ONCE, moves.numbers(channels))
-            u = keyed.uniform(shape, ids, seeds.derive(seed, "queries from", query))
-        p = p_init / 2 ** sum(int(query / steps * 10_000) > at for at in _HALVED_AT)
-        h = moves.side(p * height * width, min(height, width))
-        tried = moves.propose(inputs, x, eps, h, u[:, query % _DRAWN_AT_ONCE])
-        loss, success = look(tried, labels)
-        better = success | (loss > best)
-        x = torch.where(per_example(better, x), tried, x)
-        best = torch.where(better, loss, best)
-    strongest.see(x, best, success, rows)
+        inputs, labels, ids = inputs[rows], labels[rows], ids[rows]
+        _, channels, height, width = inputs.shape
+        u = inputs.new_empty(len(rows), 0)
+        x = moves.start(inputs, eps, ids, seeds.derive(seed, "start"))
+        best, won = self.look(x, labels)
+        for query in range(self.steps - 1):
+            if _looks(query, x.device):
+                strongest.see(x, best, won, rows)
+                if (left := strongest.left(rows)) is not None:
+                    state = (rows, inputs, labels, ids, u, x, best, won)
+                    rows, inputs, labels, ids, u, x, best, won = (each[left] for each in state)
+            if not len(rows):
+                return
+            if query % _DRAWN_AT_ONCE == 0:
+                shape = (len(rows), _DRAWN_AT_ONCE, moves.numbers(channels))
+                u = keyed.uniform(shape, ids, seeds.derive(seed, "queries from", query))
+            p = self.p_init / 2 ** sum(int(query / self.steps * 10_000) > at for at in _HALVED_AT)
+            h = moves.side(p * height * width, min(height, width))
+            tried = moves.propose(inputs, x, eps, h, u[:, query % _DRAWN_AT_ONCE])
+            loss, success = self.look(tried, labels)
+            better = success | (loss > best)
+            x = torch.where(per_example(better, x), tried, x)
+            best, won = torch.where(better, loss, best), torch.where(better, success, won)
+        strongest.see(x, best, won, rows)
+
+
+def _looks(query: int, device: torch.device) -> bool:
+    """Whether to look before this query who is done: on a CPU before every fourth, else before every 16th."""
+    return query % (_LOOKS_ON_CPU if device.type == "cpu" else LOOKS) == 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool import seeds
-from advtool.attacks.guard import predictions_of, untouched
+from advtool.attacks.guard import predictions_of
 from advtool.ball import Ball, per_example
 from advtool.data.arrays import SampleChecker
 from advtool.data.batches import to_float
@@ -19,6 +19,7 @@ from advtool.device import Settings, float64
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.samples import Sample
+from advtool.prepared import Network, prepare, untouched
 from advtool.registry import Planned
 
 BUDGET_SLACK = 1e-6
@@ -62,13 +63,15 @@ def adversarial_samples(
     tally : is added up as the stream goes on
     """
     tally = AdversarialTally() if tally is None else tally
+    network: Network | None = None
     seed, targeted = seeds.derive(settings.seed, "evaluation"), attack.targeted
     with untouched(model):
         for batch in sample_batches(samples, check, settings):
             if file_format == "png8" and batch.pixels.dtype != torch.uint8:
                 raise AdvtoolError(f"{batch.samples[0].shard}: png8 needs 8-bit images, these are float32")
             x, y = batch.inputs, batch.labels
-            adversarial = attack(model, x, y, ids=batch.ids, seed=seed, amp=settings.amp)
+            network = network or prepare(model, x, settings.amp)
+            adversarial = attack(network, x, y, ids=batch.ids, seed=seed)
             if file_format == "png8":
                 before = (predictions_of(model, adversarial) == y) == targeted
                 adversarial = to_float(rounded(adversarial, x, attack.ball))

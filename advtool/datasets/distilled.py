@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advtool.attacks.guard import untouched
 from advtool.data.arrays import SampleChecker
 from advtool.datasets.batches import sample_batches
 from advtool.datasets.distill import distill
@@ -19,6 +18,7 @@ from advtool.io import images
 from advtool.io.samples import Sample
 from advtool.memory import in_halves
 from advtool.models.classifier import Classifier
+from advtool.prepared import untouched
 
 LARGE_IMAGE = 64
 STEPS_FROM_NOISE = 10_000

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from torch import nn
 
-from advtool.attacks.guard import predictions_of, untouched
+from advtool.attacks.guard import predictions_of
 from advtool.data.arrays import SampleChecker
 from advtool.datasets.batches import sample_batches
 from advtool.datasets.relabelled import RelabelTally, relabelled
 from advtool.device import Settings
 from advtool.io.samples import Sample
+from advtool.prepared import untouched
 
 
 def predicted_samples(

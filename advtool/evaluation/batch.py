@@ -10,6 +10,7 @@ from advtool.attacks.guard import predictions_of
 from advtool.data.arrays import Images
 from advtool.data.batches import Batch, to_float
 from advtool.device import Settings
+from advtool.prepared import LIKE, Network, plain, prepare
 
 Progress = Callable[[int], None]
 """Called with the number of images that were gone through."""
@@ -34,6 +35,13 @@ class Indexed:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def prepared(self, model: nn.Module) -> Network:
+        """The network of a model that is attacked on these images."""
+        if not len(self):
+            return plain(model)
+        _, (x, _, _) = next(self.batches(torch.arange(len(self))[:LIKE]))
+        return prepare(model, x, self._settings.amp)
 
     def batches(self, places: Tensor) -> Iterator[tuple[Tensor, Batch]]:
         """(places of the batch, the batch) over the images at these places."""

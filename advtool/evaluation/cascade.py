@@ -14,6 +14,7 @@ from advtool.attacks.guard import predictions_of
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, unseen
 from advtool.evaluation.counts import AttackCount
+from advtool.prepared import Network
 from advtool.registry import Planned
 
 CHUNK = 1000
@@ -81,10 +82,11 @@ def cascade(
 
     Parameters
     ----------
-    model : in eval mode
+    model : in eval mode; a `Network` is not prepared again
     predictions : int64, N, of the clean images
     """
     right, n = predictions == images.labels, len(images)
+    network = images.prepared(model)
     seconds = [0.0] * len(attacks)
     fates = Fates(
         broken_by=torch.where(right, STANDS, CLEAN),
@@ -96,7 +98,7 @@ def cascade(
         fresh = record.recall(chunk, attacks, fates) if record else chunk
         for number, attack in enumerate(attacks, 1):
             started = time.perf_counter()
-            _attack(model, images, fresh, number, attack, fates, settings)
+            _attack(network, images, fresh, number, attack, fates, settings)
             seconds[number - 1] += time.perf_counter() - started
         if record:
             record.keep(fresh, attacks, fates)
@@ -105,7 +107,7 @@ def cascade(
 
 
 def _attack(
-    model: nn.Module,
+    network: Network,
     images: Indexed,
     places: Tensor,
     number: int,
@@ -116,8 +118,8 @@ def _attack(
     """Run one attack on those of the images that stand, and note whom it breaks."""
     seed = seeds.derive(settings.seed, "evaluation")
     for part, (x, y, ids) in images.batches(places[fates.broken_by[places] == STANDS]):
-        adversarial = attack(model, x, y, ids=ids, seed=seed, amp=settings.amp)
-        broken = (predictions_of(model, adversarial) != y).cpu()
+        adversarial = attack(network, x, y, ids=ids, seed=seed, early_stop=True)
+        broken = (predictions_of(network, adversarial) != y).cpu()
         distance = attack.ball.norm(adversarial - x).cpu()
         fates.broken_by[part[broken]] = number
         fates.distance[part[broken]] = distance[broken].double()

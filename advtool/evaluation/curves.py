@@ -6,6 +6,7 @@ Figure 8 of Ilyas et al. 2019.
 import itertools
 import time
 
+import torch
 from torch import Tensor, nn
 
 from advtool import seeds
@@ -19,6 +20,7 @@ from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
 from advtool.evaluation.cascade import cascade
 from advtool.evaluation.counts import AttackCount
 from advtool.evaluation.plan import Stage
+from advtool.prepared import Network
 from advtool.registry import Planned
 
 SEARCH_IMAGES = 200
@@ -44,9 +46,10 @@ def read_along(
     clean : int64, N, the predictions for the clean images
     """
     (attack,), right = stage.attacks, clean == images.labels
+    network = images.prepared(model)
     left, seconds = [0] * stage.entries, [0.0] * stage.entries
     for places, batch in images.batches(right.nonzero()[:, 0]):
-        for index, (standing, spent) in enumerate(_read(model, batch, attack, stage.read_at, settings)):
+        for index, (standing, spent) in enumerate(_read(network, batch, attack, stage.read_at, settings)):
             left[index] += standing
             seconds[index] += spent
         progress(len(places) * stage.entries)
@@ -57,7 +60,7 @@ def read_along(
 
 
 def _read(
-    model: nn.Module, batch: Batch, attack: Planned, read_at: tuple[int, ...], settings: Settings
+    network: Network, batch: Batch, attack: Planned, read_at: tuple[int, ...], settings: Settings
 ) -> list[tuple[int, float]]:
     """(how many of a batch stand, seconds since the start) after each number of steps."""
     started, found = time.perf_counter(), []
@@ -66,21 +69,23 @@ def _read(
     if attack.options["random_start"] and ball.eps > 0:
         seed = seeds.derive(seeds.derive(settings.seed, "evaluation"), "restart", 0)
         z = (x + ball.random(x, ids, seed)).clamp(0, 1)
+    strongest, rows = Strongest(network, x, y, early_stop=True), torch.arange(len(x), device=x.device)
     for before, after in itertools.pairwise((0, *read_at)):
-        strongest = Strongest(x)
-        if len(x):
-            z = ascend(
-                model,
-                x,
-                y,
+        if len(rows):
+            z, rows = ascend(
+                network,
+                x[rows],
+                y[rows],
                 z.clone(),
                 ball,
                 steps=after - before,
                 step_size=attack.options["step_size"],
-                amp=settings.amp,
                 strongest=strongest,
+                rows=rows,
             )
-        standing = ~strongest.success
-        x, y, z = x[standing], y[standing], z[standing]
-        found.append((len(x), time.perf_counter() - started))
+            network.check()
+        strongest.settle()
+        standing = ~strongest.success[rows]
+        z, rows = z[standing], rows[standing]
+        found.append((len(rows), time.perf_counter() - started))
     return found

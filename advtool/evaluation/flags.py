@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool import registry, seeds
-from advtool.attacks.guard import logits_of, predictions_of, untouched
+from advtool.attacks.guard import logits_of, predictions_of
 from advtool.attacks.losses import cross_entropy
 from advtool.ball import Ball
 from advtool.data.arrays import Images
@@ -20,6 +20,7 @@ from advtool.data.batches import in_order
 from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.evaluation.statistics import wilson
+from advtool.prepared import untouched
 from advtool.registry import Attack
 
 IMAGES = 100

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.guard import untouched
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
@@ -18,6 +17,7 @@ from advtool.evaluation.per_sample import PerSampleFile, SampleRecord
 from advtool.evaluation.plan import Evaluation, Stage
 from advtool.evaluation.relative import excess
 from advtool.evaluation.transfer import targeted_shares
+from advtool.prepared import untouched
 from advtool.registry import Planned
 
 

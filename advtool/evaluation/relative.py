@@ -23,6 +23,7 @@ def excess(
     model, base : in eval mode
     clean : int64, N, the model's predictions for the clean images
     """
+    network = images.prepared(model)
     answers, seed, found = predictions(base, images), seeds.derive(settings.seed, "evaluation"), 0
     for places, batch in images.batches((clean == answers).nonzero()[:, 0]):
 
@@ -32,7 +33,7 @@ def excess(
             def kept(z: Tensor) -> Tensor:
                 return predictions_of(base, z) == answer
 
-            adversarial = attack(model, x, answer, allowed=kept, ids=ids, seed=seed, amp=settings.amp)
+            adversarial = attack(network, x, answer, allowed=kept, ids=ids, seed=seed)
             return int(((predictions_of(model, adversarial) != answer) & kept(adversarial)).sum())
 
         found += sum(in_halves(added, len(places)))

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from advtool import keyed, seeds
 from advtool.attacks import pgd
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import logits_of
 from advtool.ball import Ball
 from advtool.errors import UsageError
+from advtool.prepared import untouched
 
 STEPS = 40
 _UP_TO: dict[str, tuple[tuple[float, float], ...]] = {

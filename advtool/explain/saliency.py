@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtool import keyed, seeds
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import logits_of
 from advtool.attacks.losses import log_odds
 from advtool.device import float64
 from advtool.errors import AdvtoolError
+from advtool.prepared import untouched
 
 QUANTITIES = ("loss", "logit")
 SMOOTHGRAD_COPIES = 50

@@ -88,8 +88,13 @@ class Classifier(nn.Module):
         self.register_buffer("mask", _mask(spec), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.net(self.normalised(x))
+        return logits
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """What the network is given of pixels in [0, 1]."""
         x = (x - self.mean) / self.std
-        return self.net(x if self.mask is None else x * self.mask)
+        return x if self.mask is None else x * self.mask
 
 
 def _typed(fields: dict, name: str, kind: Any) -> Any:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from advtool import registry, seeds
-from advtool.attacks.guard import predictions_of, untouched
+from advtool.attacks.guard import predictions_of
 from advtool.models.classifier import Classifier
+from advtool.prepared import untouched
 from advtool.training.config import TrainConfig
 
 STEPS = 10

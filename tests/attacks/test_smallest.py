@@ -10,6 +10,7 @@ from torch import nn
 from advtool.attacks import L2, Linf, cw, ddn, fab
 from advtool.attacks.smallest import Smallest
 from advtool.errors import AdvtoolError
+from advtool.prepared import plain
 
 ATTACKS = {
     "cw": functools.partial(cw, ball=L2(), steps=100, binary_search_steps=4, learning_rate=0.1, initial_const=1.0),
@@ -175,8 +176,8 @@ def test_with_bfloat16_success_still_means_success_in_float32(attack):
 
 def test_a_larger_distance_or_a_lower_margin_is_not_kept():
     model, x, y = nn.Flatten(), torch.tensor([[0.9, 0.1]]).view(1, 1, 1, 2), torch.tensor([0])
-    smallest = Smallest(model, x, y, L2())
-    rows = smallest.beyond(0)
+    smallest = Smallest(plain(model), x, y, L2())
+    rows = smallest.unsettled()
     seen = []
     for first, second in [(0.8, 0.1), (0.85, 0.1), (0.2, 0.6), (0.0, 1.0), (0.5, 0.1), (0.4, 0.5)]:
         z = torch.tensor([[first, second]]).view_as(x)

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtool.attacks import pgd
-from advtool.attacks.guard import untouched
 from advtool.models.classifier import Classifier
+from advtool.prepared import untouched
 from advtool.threat import Threat
 from advtool.training.config import TrainConfig
 

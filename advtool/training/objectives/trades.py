@@ -3,9 +3,10 @@
 from torch import Tensor
 
 from advtool import keyed, seeds
-from advtool.attacks.guard import logits_of, untouched
+from advtool.attacks.guard import logits_of
 from advtool.attacks.losses import kl
 from advtool.attacks.pgd import ascend
+from advtool.prepared import untouched
 from advtool.training.objectives.base import Batch, Objective, Outcome, hits
 
 START_DEVIATION = 0.001
@@ -23,13 +24,13 @@ class Trades(Objective):
 
     def _attack(self, batch: Batch) -> tuple[Tensor, int]:
         """(x + δ, how many x are classified correctly in eval mode)."""
-        x, threat, amp = batch.x, batch.adversary, self.config.amp
+        x, threat = batch.x, batch.adversary
         ball = threat.ball
         noise = keyed.normal(x.shape, batch.ids, seeds.derive(batch.seed, "start"))
         start = (x + ball.project(START_DEVIATION * noise)).clamp(0, 1)
         with untouched(self.model):
-            clean = logits_of(self.model, x, amp).detach()
-            attacked = ascend(
+            clean = logits_of(self.model, x).detach()
+            attacked, _ = ascend(
                 self.model,
                 x,
                 batch.y,
@@ -37,7 +38,6 @@ class Trades(Objective):
                 ball,
                 steps=threat.steps,
                 step_size=threat.step_size,
-                amp=amp,
                 loss=lambda logits, y: kl(clean, logits),
             )
         return ball.contain(attacked, x), hits(clean, batch.y)

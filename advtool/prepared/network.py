@@ -1,0 +1,144 @@
+"""What attacks see of a model: a fast way to its gradients, and the model itself, which has the last word."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from advtool.errors import AdvtoolError
+from advtool.models.classifier import Classifier
+from advtool.prepared.folding import Folded
+from advtool.prepared.untouched import untouched
+
+_AS_GOOD = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+"""How far the logits of a prepared network may be off, as a share of the largest."""
+
+
+LIKE = 8
+"""How many images a prepared network is compared with the model on."""
+
+
+Driver = Callable[[Tensor], Tensor]
+Made = tuple[Driver, Callable[[], None]]
+"""A driver, and what makes it follow the model's weights."""
+
+
+class Network(nn.Module):
+    """A model in eval mode, driven by a faster copy if there is one. Calling it gives the logits that drive an attack.
+
+    Parameters
+    ----------
+    exact : the model, whose float32 logits decide what is a success
+    driver : from pixels in [0, 1], N×C×H×W, to nearly the same logits; None for the model itself
+    refresh : makes the driver follow the model's weights
+    """
+
+    def __init__(
+        self,
+        exact: nn.Module,
+        driver: Driver | None = None,
+        refresh: Callable[[], None] = lambda: None,
+    ):
+        super().__init__()
+        self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
+        self.approximate = driver is not None
+        self._finite: Tensor | None = None
+
+    @property
+    def exact(self) -> nn.Module:
+        """The model itself."""
+        return self._exact[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits in float32 or float64, N×K. Whether they were finite is found out by `check`, without waiting here."""
+        logits = in_full(self._driver(x))
+        finite = logits.detach().isfinite().all()
+        self._finite = finite if self._finite is None else self._finite & finite
+        return logits
+
+    def check(self) -> None:
+        """Raise AdvtoolError if logits have not been finite since the last time."""
+        finite, self._finite = self._finite, None
+        if finite is not None and not finite:
+            raise not_finite()
+
+
+def in_full(logits: Tensor) -> Tensor:
+    """In float32, or float64 if that is what they are in."""
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def not_finite() -> AdvtoolError:
+    return AdvtoolError("the model returns logits that are not finite")
+
+
+def prepare(model: nn.Module, like: Tensor, amp: bool = False) -> Network:
+    """The network of a model, made for images like these.
+
+    A model that cannot be folded is driven in bfloat16 by autocast, or as it is. The model is left as it was found.
+
+    Parameters
+    ----------
+    like : a few images, N×C×H×W in [0, 1], on which every way to drive the model is compared with the model
+    amp : drive it in bfloat16
+    """
+    if isinstance(model, Network):
+        return model
+    dtype, like = torch.bfloat16 if amp else torch.float32, like[:LIKE].detach()
+    with torch.inference_mode(False), untouched(model):
+        like = like.clone()
+        with torch.no_grad():
+            wanted = in_full(model(like))
+        for make in (_folded, _autocast) if amp else (_folded,):
+            try:
+                driver, refresh = make(model, dtype, tuple(like.shape[1:]))
+                if _is_as_good(driver, like, wanted, _AS_GOOD[dtype]):
+                    return Network(model, driver, refresh)
+            except Exception:  # whatever stands in the way of a copy, or of its being rewritten
+                continue
+    return Network(model)
+
+
+def plain(model: nn.Module) -> Network:
+    """The network of a model that is driven as it is."""
+    return model if isinstance(model, Network) else Network(model)
+
+
+def exact(model: nn.Module) -> nn.Module:
+    """The model itself, of a model or of its network."""
+    return model.exact if isinstance(model, Network) else model
+
+
+def _folded(model: nn.Module, dtype: torch.dtype, shape: tuple[int, ...]) -> Made:
+    """By a folded copy; what comes before the network of a `Classifier` stays in float32."""
+    inner, normalised = (model.net, model.normalised) if isinstance(model, Classifier) else (model, nn.Identity())
+    folded = Folded(inner, dtype, shape)
+
+    def drive(x: Tensor) -> Tensor:
+        found: Tensor = folded(normalised(x).to(dtype=dtype, memory_format=torch.channels_last))
+        return found
+
+    return drive, folded.refresh
+
+
+def _autocast(model: nn.Module, dtype: torch.dtype, shape: tuple[int, ...]) -> Made:
+    """By the model itself, its layers in another precision."""
+
+    def drive(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, dtype):
+            found: Tensor = model(x)
+        return found
+
+    return drive, lambda: None
+
+
+def _is_as_good(driver: Driver, like: Tensor, wanted: Tensor, tolerance: float) -> bool:
+    """Whether a driver gives nearly the logits wanted, and a gradient."""
+    with torch.enable_grad():
+        x = like.clone().requires_grad_(True)
+        found = in_full(driver(x))
+        (gradient,) = torch.autograd.grad(found.sum(), x)
+    if like.device.type == "meta":
+        return True
+    near = (found - wanted).abs().amax() <= tolerance * wanted.abs().amax()
+    return bool(near & gradient.isfinite().all())
