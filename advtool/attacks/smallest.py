@@ -77,6 +77,8 @@ class Smallest:
         also : which of them want to, bool
         """
         self._settle()
+        if self._network.whole:
+            return None
         going = self.distance[rows] > self.enough
         left = (going if also is None else going & also).nonzero()[:, 0]
         return left if len(left) < len(rows) else None

@@ -102,7 +102,7 @@ class Strongest:
         With `early_stop` those without a success, unless too few have one for the others to go on alone.
         """
         self.settle()
-        if not self.early_stop:
+        if not self.early_stop or self._network.whole:
             return None
         left = (~self.success[rows]).nonzero()[:, 0]
         return left if len(left) <= _WORTH_LEAVING * len(rows) else None

@@ -86,7 +86,7 @@ def cascade(
     predictions : int64, N, of the clean images
     """
     right, n = predictions == images.labels, len(images)
-    network = images.prepared(model)
+    network: Network | None = None
     seconds = [0.0] * len(attacks)
     fates = Fates(
         broken_by=torch.where(right, STANDS, CLEAN),
@@ -96,9 +96,11 @@ def cascade(
     whole_batches = math.ceil(CHUNK / settings.batch_size) * settings.batch_size
     for chunk in torch.arange(n).split(whole_batches):
         fresh = record.recall(chunk, attacks, fates) if record else chunk
+        network = images.prepared(model) if network is None and len(fresh) else network
         for number, attack in enumerate(attacks, 1):
             started = time.perf_counter()
-            _attack(network, images, fresh, number, attack, fates, settings)
+            if network:
+                _attack(network, images, fresh, number, attack, fates, settings)
             seconds[number - 1] += time.perf_counter() - started
         if record:
             record.keep(fresh, attacks, fates)
