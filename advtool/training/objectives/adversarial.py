@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from advtool.ball import per_example
+from advtool.prepared import Network
 from advtool.training.objectives.base import Batch, Objective, Outcome, hits
 
 
@@ -15,8 +16,9 @@ class Adversarial(Objective):
 
     def outcome(self, batch: Batch) -> Outcome:
         config, x, y = self.config, batch.x, batch.y
-        correct = self._correct(x, y)
-        attacked = self.attacked(batch)
+        network = self.network(x)
+        correct = self._correct(network, x, y)
+        attacked = self.attacked(network, batch)
         if config.attack_correct_only and correct is not None:
             attacked = torch.where(per_example(correct, x), attacked, x)
         logits = self.logits(attacked)
@@ -25,8 +27,8 @@ class Adversarial(Objective):
             loss = config.lam * loss - (config.lam - 1) * self.cross_entropy(self.logits(x), y)
         return Outcome(loss, None if correct is None else int(correct.sum()), hits(logits, y))
 
-    def _correct(self, x: Tensor, y: Tensor) -> Tensor | None:
-        return self.correct(x, y)
+    def _correct(self, network: Network, x: Tensor, y: Tensor) -> Tensor | None:
+        return self.correct(network, x, y)
 
 
 class Fast(Adversarial):
@@ -35,5 +37,5 @@ class Fast(Adversarial):
     The threat says so; what is left to save is the pass that counts how many images are right before the attack.
     """
 
-    def _correct(self, x: Tensor, y: Tensor) -> Tensor | None:
-        return self.correct(x, y) if self.config.attack_correct_only else None
+    def _correct(self, network: Network, x: Tensor, y: Tensor) -> Tensor | None:
+        return self.correct(network, x, y) if self.config.attack_correct_only else None

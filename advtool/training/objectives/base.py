@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtool.attacks import pgd
+from advtool.attacks.guard import logits_of
 from advtool.models.classifier import Classifier
-from advtool.prepared import untouched
+from advtool.prepared import Network, prepare, untouched
 from advtool.threat import Threat
 from advtool.training.config import TrainConfig
 
@@ -49,6 +50,7 @@ class Objective:
 
     def __init__(self, model: Classifier, config: TrainConfig):
         self.model, self.config = model, config
+        self._network: Network | None = None
 
     def outcome(self, batch: Batch) -> Outcome:
         """The loss of this batch; every objective has its own."""
@@ -73,26 +75,24 @@ class Objective:
         """Mean cross-entropy with the label smoothing asked for."""
         return F.cross_entropy(logits, y, label_smoothing=self.config.label_smoothing)
 
-    @torch.no_grad()
-    def correct(self, x: Tensor, y: Tensor) -> Tensor:
-        """Which images are classified correctly in eval mode: bool, N."""
-        with untouched(self.model):
-            return self.logits(x).argmax(1) == y
+    def network(self, x: Tensor) -> Network:
+        """The model in eval mode as it is now, made ready to be attacked on images like these."""
+        if self._network is None:
+            self._network = prepare(self.model, x, self.config.amp)
+        else:
+            self._network.refresh()
+        return self._network
 
-    def attacked(self, batch: Batch) -> Tensor:
+    @torch.no_grad()
+    def correct(self, network: Network, x: Tensor, y: Tensor) -> Tensor:
+        """Which images the network classifies correctly: bool, N."""
+        with untouched(self.model):
+            return logits_of(network, x).argmax(1) == y
+
+    def attacked(self, network: Network, batch: Batch) -> Tensor:
         """The last iterate of PGD by the adversary of this step."""
-        threat, amp = batch.adversary, self.config.amp
-        return pgd(
-            self.model,
-            batch.x,
-            batch.y,
-            threat.ball,
-            **threat.options,
-            keep="last",
-            ids=batch.ids,
-            seed=batch.seed,
-            amp=amp,
-        )
+        threat, seed = batch.adversary, batch.seed
+        return pgd(network, batch.x, batch.y, threat.ball, **threat.options, keep="last", ids=batch.ids, seed=seed)
 
 
 def hits(logits: Tensor, y: Tensor) -> int:

@@ -12,8 +12,9 @@ class Mart(Objective):
 
     def outcome(self, batch: Batch) -> Outcome:
         x, y = batch.x, batch.y
-        right = int(self.correct(x, y).sum())
-        attacked = self.attacked(batch)
+        network = self.network(x)
+        right = int(self.correct(network, x, y).sum())
+        attacked = self.attacked(network, batch)
         clean, adversarial = self.logits(x), self.logits(attacked)
         doubt = 1 - clean.softmax(1).gather(1, y[:, None])[:, 0]
         loss = boosted_cross_entropy(adversarial, y) + self.config.beta * kl(clean, adversarial) * doubt

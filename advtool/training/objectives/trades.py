@@ -28,10 +28,11 @@ class Trades(Objective):
         ball = threat.ball
         noise = keyed.normal(x.shape, batch.ids, seeds.derive(batch.seed, "start"))
         start = (x + ball.project(START_DEVIATION * noise)).clamp(0, 1)
+        network = self.network(x)
         with untouched(self.model):
-            clean = logits_of(self.model, x).detach()
+            clean = logits_of(network, x).detach()
             attacked, _ = ascend(
-                self.model,
+                network,
                 x,
                 batch.y,
                 start,
@@ -40,4 +41,5 @@ class Trades(Objective):
                 step_size=threat.step_size,
                 loss=lambda logits, y: kl(clean, logits),
             )
+            network.check()
         return ball.contain(attacked, x), hits(clean, batch.y)
