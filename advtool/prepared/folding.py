@@ -15,6 +15,8 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
+from advtool.prepared.fused import fuse
+
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _LAYERS = {nn.BatchNorm1d: (nn.Conv1d, nn.Linear), nn.BatchNorm2d: (nn.Conv2d,), nn.BatchNorm3d: (nn.Conv3d,)}
@@ -33,6 +35,7 @@ class Folded(nn.Module):
     ----------
     net : the copy
     folds : how many BatchNorms are gone
+    fused : how many convolutions rectify what they return
 
     Raises
     ------
@@ -47,8 +50,9 @@ class Folded(nn.Module):
         # Every layer that is called gets a copy of its own.
         self.net = fx.GraphModule(copy.deepcopy(net), graph)
         self._folds = tuple(_without_norms(self.net))
-        _shallow_relus(self.net)
-        self._flattened = _flattened_as_it_lies(self.net, shape)
+        _note_shapes(self.net, shape)
+        self.fused = fuse(self.net)
+        self._flattened = _flattened_as_it_lies(self.net)
         last = _last_layer(self.net)
         self.net.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if last:
@@ -128,28 +132,19 @@ def _without_norms(net: fx.GraphModule) -> Iterator[_Fold]:
         yield _Fold(before.target, node.target)
 
 
-def _shallow_relus(net: fx.GraphModule) -> None:
-    """Let ReLUs write over what a convolution returns: its gradient does not need it."""
-    modules, uses = dict(net.named_modules()), _uses(net)
-    for node in net.graph.nodes:
-        if node.op == "call_module" and isinstance(relu := modules[node.target], nn.ReLU) and uses[node.target] == 1:
-            (before,) = node.args
-            if (
-                isinstance(before, fx.Node)
-                and before.op == "call_module"
-                and type(modules[before.target]) in _CONVOLUTIONS
-            ):
-                relu.inplace = relu.inplace or len(before.users) == 1
+def _note_shapes(net: fx.GraphModule, shape: tuple[int, ...]) -> None:
+    """Note the shape of what every node of the graph returns, for images of this one."""
+    net.recompile()
+    like = next(net.parameters())
+    with torch.no_grad():
+        ShapeProp(net).propagate(torch.zeros(2, *shape, device=like.device, dtype=like.dtype))
 
 
-def _flattened_as_it_lies(net: fx.GraphModule, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+def _flattened_as_it_lies(net: fx.GraphModule) -> tuple[str, tuple[int, ...]] | None:
     """Flatten the image before a fully connected layer with its channels last: (the layer, C×H×W), if there is one.
 
     Otherwise its gradient would lie differently from the images, and all that is done with both be slow.
     """
-    like = next(net.parameters())
-    with torch.no_grad():
-        ShapeProp(net).propagate(torch.zeros(2, *shape, device=like.device, dtype=like.dtype))
     modules, uses = dict(net.named_modules()), _uses(net)
     for node in net.graph.nodes:
         if node.op != "call_module" or not isinstance(modules[node.target], nn.Flatten):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool.errors import AdvtoolError
+from advtool.memory import keep_freed
 from advtool.models.classifier import Classifier
 from advtool.prepared.folding import Folded
 from advtool.prepared.untouched import untouched
@@ -87,6 +88,7 @@ def prepare(model: nn.Module, like: Tensor, amp: bool = False) -> Network:
     """
     if isinstance(model, Network):
         return model
+    keep_freed()
     dtype, like = torch.bfloat16 if amp else torch.float32, like[:LIKE].detach()
     with torch.inference_mode(False), untouched(model):
         like = like.clone()
@@ -118,7 +120,7 @@ def _folded(model: nn.Module, dtype: torch.dtype, shape: tuple[int, ...]) -> Mad
     """By a folded copy; what comes before the network of a `Classifier` stays in float32."""
     inner, normalised = (model.net, model.normalised) if isinstance(model, Classifier) else (model, nn.Identity())
     folded = Folded(inner, dtype, shape)
-    if dtype == torch.float32 and not folded.folds:
+    if dtype == torch.float32 and not (folded.folds or folded.fused):
         raise ValueError("nothing is gained")
 
     def drive(x: Tensor) -> Tensor:
