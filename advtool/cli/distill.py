@@ -56,4 +56,8 @@ class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precisio
         help="Checkpoint whose features to keep.",
         unset="stdin, if that carries safetensors",
     )
-    amp: bool = option("--amp/--no-amp", default=False, help="Compute the steps in bfloat16: faster, less exact.")
+    amp: bool | None = option(
+        "--amp/--no-amp",
+        help="Compute the steps in bfloat16; distances are float32's.",
+        unset="on for GPUs and CPUs with bfloat16 instructions",
+    )

@@ -45,7 +45,8 @@ def run(options: Distill) -> None:
     check_size(model, reader.head.shape or model.spec.shape, source.name, file)
     _check_classes(model, reader.head, source.name, file)
     recipe = _recipe(options, model.spec.shape)
-    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, options.amp)
+    amp = devices.use_amp(options.amp, device, training=False)
+    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
     options = _resolved(options, source, recipe, settings)
     with representation(model, options.layer):
         pass  # there is such a layer
@@ -55,7 +56,7 @@ def run(options: Distill) -> None:
         "from": options.start,
         **recipe.to_json(),
         "seed": options.seed,
-        "amp": options.amp,
+        "amp": settings.amp,
     }
     if options.dry_run:
         made = {"source": source.name, "output": target.name, "options": options.values() | {"device": str(device)}}
@@ -108,6 +109,7 @@ def _resolved(options: Distill, source: Source, recipe: Recipe, settings: device
         steps=recipe.steps,
         step_size=recipe.step_size,
         batch_size=settings.batch_size,
+        amp=settings.amp,
     )
 
 

@@ -18,7 +18,7 @@ from advtool.io import images
 from advtool.io.samples import Sample
 from advtool.memory import in_halves
 from advtool.models.classifier import Classifier
-from advtool.prepared import untouched
+from advtool.prepared import Network, prepare, untouched
 
 LARGE_IMAGE = 64
 STEPS_FROM_NOISE = 10_000
@@ -82,17 +82,22 @@ def distilled_samples(
     progress : is called with the number of images' worth of work done since, and the batch's mean relative distance
     """
     tally = DistilledTally() if tally is None else tally
+    network: Network | None = None
     with untouched(model), representation(model, recipe.layer) as represent:
         for batch in sample_batches(samples, check, settings):
             begun, keys = starts(batch.keys)
+            if network is None:
+                network = prepare(model, batch.inputs, settings.amp, part=represent, layer=recipe.layer or "")
 
-            def distilled(part: slice, x: Tensor = batch.inputs, begun: Tensor = begun) -> tuple[Tensor, ...]:
+            def distilled(
+                part: slice, x: Tensor = batch.inputs, begun: Tensor = begun, network: Network = network
+            ) -> tuple[Tensor, ...]:
                 work = (part.stop - part.start) / max(recipe.steps, 1)
 
-                def advance(running: int, distance: float) -> None:
-                    progress(work, distance)
+                def advance(steps: int, running: int, distance: float) -> None:
+                    progress(steps * work, distance)
 
-                how = (recipe.steps, recipe.step_size, recipe.tol, settings.amp, advance)
+                how = (recipe.steps, recipe.step_size, recipe.tol, network, advance)
                 return distill(represent, x[part], begun[part].to(settings.device), *how)
 
             found, first, last = map(torch.cat, zip(*in_halves(distilled, len(batch)), strict=True))

@@ -30,6 +30,8 @@ class Folded(nn.Module):
     net : whose forward pass `torch.fx` can follow; left as it was found
     dtype : of weights and activations
     shape : C×H×W of the images
+    layer : a module whose output is wanted instead of the network's; ``""`` for the input of the last fully connected
+        one
 
     Attributes
     ----------
@@ -43,12 +45,13 @@ class Folded(nn.Module):
         of whatever type, if the network cannot be followed or copied
     """
 
-    def __init__(self, net: nn.Module, dtype: torch.dtype, shape: tuple[int, ...]):
+    def __init__(self, net: nn.Module, dtype: torch.dtype, shape: tuple[int, ...], layer: str | None = None):
         super().__init__()
         self._source = (net,)  # not a part of this module
         graph = fx.Tracer().trace(net)
-        # Every layer that is called gets a copy of its own.
         self.net = fx.GraphModule(copy.deepcopy(net), graph)
+        if layer is not None:
+            _cut(self.net, layer)
         self._folds = tuple(_without_norms(self.net))
         _note_shapes(self.net, shape)
         self.fused = fuse(self.net)
@@ -91,6 +94,20 @@ class Folded(nn.Module):
             return weight
         assert self._flattened
         return weight.unflatten(1, self._flattened[1]).permute(0, 2, 3, 1).flatten(1)
+
+
+def _cut(net: fx.GraphModule, layer: str) -> None:
+    """Return what a module of the network returns; ``""`` for what the last fully connected one is given."""
+    calls = {str(node.target): node for node in net.graph.nodes if node.op == "call_module"}
+    if layer:
+        wanted = calls[layer]
+    else:
+        name = [name for name, module in net.named_modules() if isinstance(module, nn.Linear)][-1]
+        (wanted,) = calls[name].args
+    (output,) = (node for node in net.graph.nodes if node.op == "output")
+    output.args = (wanted,)
+    net.graph.eliminate_dead_code()
+    net.delete_all_unused_submodules()
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Network(nn.Module):
     exact : the model, whose float32 logits decide what is a success
     driver : from pixels in [0, 1], N×C×H×W, to nearly the same logits; None for the model itself
     refresh : makes the driver follow the model's weights
+    approximate : the driver is not the model itself, so that what it finds has to be confirmed
     whole : the images of a batch depend on each other, so that none of them can leave it
     """
 
@@ -40,12 +41,13 @@ class Network(nn.Module):
         exact: nn.Module,
         driver: Driver | None = None,
         refresh: Callable[[], None] = lambda: None,
+        *,
+        approximate: bool = False,
         whole: bool = False,
     ):
         super().__init__()
-        self.whole = whole
+        self.approximate, self.whole = approximate, whole
         self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
-        self.approximate = driver is not None
         self._finite: Tensor | None = None
 
     @property
@@ -76,7 +78,9 @@ def not_finite() -> AdvtoolError:
     return AdvtoolError("the model returns logits that are not finite")
 
 
-def prepare(model: nn.Module, like: Tensor, amp: bool = False) -> Network:
+def prepare(
+    model: nn.Module, like: Tensor, amp: bool = False, *, part: Driver | None = None, layer: str | None = None
+) -> Network:
     """The network of a model, made for images like these.
 
     A model that cannot be folded is driven in bfloat16 by autocast, or as it is. The model is left as it was found.
@@ -85,25 +89,27 @@ def prepare(model: nn.Module, like: Tensor, amp: bool = False) -> Network:
     ----------
     like : a few images, N×C×H×W in [0, 1], on which every way to drive the model is compared with the model
     amp : drive it in bfloat16
+    part : what is wanted of the model instead of its logits, N×D
+    layer : the module that this is the output of; ``""`` for the input of the last fully connected one
     """
     if isinstance(model, Network):
         return model
     keep_freed()
-    dtype, like = torch.bfloat16 if amp else torch.float32, like[:LIKE].detach()
+    whole, dtype, like = part or model, torch.bfloat16 if amp else torch.float32, like[:LIKE].detach()
     with torch.inference_mode(False), untouched(model):
         like = like.clone()
         with torch.no_grad():
-            wanted = in_full(model(like))
-            if like.device.type != "meta" and _depend_on_each_other(model, like, wanted):
-                return Network(model, whole=True)
-        for make in (_folded, _autocast) if amp else (_folded,):
+            wanted = in_full(whole(like))
+            if like.device.type != "meta" and _depend_on_each_other(whole, like, wanted):
+                return Network(model, whole, whole=True)
+        for make in (lambda: _folded(model, dtype, tuple(like.shape[1:]), layer), lambda: _autocast(whole, dtype)):
             try:
-                driver, refresh = make(model, dtype, tuple(like.shape[1:]))
+                driver, refresh = make()
                 if _is_as_good(driver, like, wanted, _AS_GOOD[dtype]):
-                    return Network(model, driver, refresh)
+                    return Network(model, driver, refresh, approximate=True)
             except Exception:  # whatever stands in the way of a copy, or of its being rewritten
                 continue
-    return Network(model)
+    return Network(model, whole)
 
 
 def plain(model: nn.Module) -> Network:
@@ -116,32 +122,34 @@ def exact(model: nn.Module) -> nn.Module:
     return model.exact if isinstance(model, Network) else model
 
 
-def _folded(model: nn.Module, dtype: torch.dtype, shape: tuple[int, ...]) -> Made:
+def _folded(model: nn.Module, dtype: torch.dtype, shape: tuple[int, ...], layer: str | None) -> Made:
     """By a folded copy; what comes before the network of a `Classifier` stays in float32."""
     inner, normalised = (model.net, model.normalised) if isinstance(model, Classifier) else (model, nn.Identity())
-    folded = Folded(inner, dtype, shape)
+    folded = Folded(inner, dtype, shape, layer)
     if dtype == torch.float32 and not (folded.folds or folded.fused):
         raise ValueError("nothing is gained")
 
     def drive(x: Tensor) -> Tensor:
         found: Tensor = folded(normalised(x).to(dtype=dtype, memory_format=torch.channels_last))
-        return found
+        return found if layer is None else found.flatten(1)
 
     return drive, folded.refresh
 
 
-def _autocast(model: nn.Module, dtype: torch.dtype, shape: tuple[int, ...]) -> Made:
+def _autocast(model: Driver, dtype: torch.dtype) -> Made:
     """By the model itself, its layers in another precision."""
+    if dtype == torch.float32:
+        raise ValueError("nothing is gained")
 
     def drive(x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, dtype):
-            found: Tensor = model(x)
+            found = model(x)
         return found
 
     return drive, lambda: None
 
 
-def _depend_on_each_other(model: nn.Module, like: Tensor, logits: Tensor) -> bool:
+def _depend_on_each_other(model: Driver, like: Tensor, logits: Tensor) -> bool:
     """Whether the images of a batch do, as where BatchNorm takes the batch's statistics."""
     few = len(like) // 2
     if few < 2:

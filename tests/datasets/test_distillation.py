@@ -98,12 +98,12 @@ def test_tol_stops_each_image_for_itself():
     start[0] = x[0]
     counts = []
     with representation(affine(6)) as g:
-        z, _, last = distill(g, x, start, 2000, 0.01, tol=0.05, progress=lambda n, _: counts.append(n))
+        z, _, last = distill(g, x, start, 2000, 0.01, tol=0.05, progress=lambda k, n, _: counts.append((k, n)))
         alone = [distill(g, x[i : i + 1], start[i : i + 1], 2000, 0.01, tol=0.05)[0] for i in range(6)]
     assert (last <= 0.05).all()
     assert torch.equal(z[0], x[0])
     torch.testing.assert_close(z, torch.cat(alone), rtol=0, atol=1e-5)
-    assert len(counts) < 2000 and counts[0] == 5
+    assert counts[0] == (16, 5) and counts[-1][1] == 0
 
 
 def test_the_default_representation_is_what_the_last_affine_layer_takes():
