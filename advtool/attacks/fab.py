@@ -117,27 +117,34 @@ class _Search:
         """Search the boundary between `labels` and `others` from `x`, and let `smallest` see the iterates."""
         best = x.new_full((len(x),), torch.inf)
         stale = torch.zeros_like(rows)
+        logits = None
         for step in range(self.steps):
             if not len(rows):
                 break
-            value, gradient = self._boundary(model, smallest, x, labels, others)
+            if logits is None:
+                x = x.detach().requires_grad_(True)
+                logits = logits_of(model, x)
+            value, gradient = self._boundary(smallest, logits, x, labels, others)
             with torch.no_grad():
-                x = self._project(x, inputs, value, gradient)
-                success, distance = smallest.see(rows, x, logits_of(model, x))
-                x = torch.where(per_example(success, x), inputs + self.beta * (x - inputs), x)
+                x = self._project(x.detach(), inputs, value, gradient)
+            x.requires_grad_(True)
+            logits = logits_of(model, x)
+            with torch.no_grad():
+                success, distance = smallest.see(rows, x.detach(), logits.detach())
                 closer = success & (distance < (1 - _PROGRESS) * best)
                 best = torch.where(closer, distance, best)
                 stale = torch.where(closer | best.isinf(), 0, stale + 1)
+                if x.device.type == "cpu" and not (success | (stale >= self.patience)).any():
+                    continue  # the next gradient is taken where these logits are
+                x, logits = torch.where(per_example(success, x), inputs + self.beta * (x - inputs), x), None
                 if looks(step, x.device) and (left := smallest.left(rows, stale < self.patience)) is not None:
                     state = (rows, inputs, labels, others, x, best, stale)
                     rows, inputs, labels, others, x, best, stale = (each[left] for each in state)
 
     def _boundary(
-        self, model: nn.Module, smallest: Smallest, x: Tensor, labels: Tensor, others: Tensor
+        self, smallest: Smallest, logits: Tensor, x: Tensor, labels: Tensor, others: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The difference of logits that is to become positive, N, and its gradient."""
-        x = x.detach().requires_grad_(True)
-        logits = logits_of(model, x)
+        """The difference of logits that is to become positive, N, and its gradient in x."""
         if self.targeted:
             value = smallest.strength(logits, labels)
         else:

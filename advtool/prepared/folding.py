@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from advtool.prepared.fused import fuse
+from advtool.prepared.fused import Rectified, fuse
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -84,6 +84,9 @@ class Folded(nn.Module):
             into += [self.net.get_parameter(f"{fold.layer}.{name}") for name in ("weight", "bias")]
             new += [self._as_it_lies(f"{fold.layer}.weight", values[0]), values[1]]
         torch._foreach_copy_(into, new)
+        for module in self.net.modules():
+            if isinstance(module, Rectified):
+                module.pack()
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.net(x)

@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
+_IMAGES = 128
+"""How many images at a time the layout of the weights is chosen for; any number can be run."""
+
 _RECTIFIERS = (F.relu, torch.relu, torch.relu_, "relu", "relu_")
 
 
@@ -33,7 +36,9 @@ def fuse(net: fx.GraphModule) -> int:
             arguments = (before.args[0],) if other is None else (before.args[0], other)
             fused = net.graph.call_module(before.target, arguments)
         fused.meta = dict(node.meta)
-        net.set_submodule(before.target, Rectified(modules[before.target]))
+        net.set_submodule(
+            before.target, Rectified(modules[before.target], tuple(before.args[0].meta["tensor_meta"].shape[1:]))
+        )
         node.replace_all_uses_with(fused)
         net.graph.erase_node(node)
         net.graph.eliminate_dead_code()
@@ -47,32 +52,39 @@ class Rectified(nn.Module):
     Parameters
     ----------
     conv : with zeros around the image, if anything
+    shape : of its input, but for the number of images
     """
 
-    def __init__(self, conv: nn.Conv2d):
+    def __init__(self, conv: nn.Conv2d, shape: tuple[int, ...]):
         super().__init__()
         self.weight, self.bias = conv.weight, conv.bias
         self._geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+        self._shape = shape
+        self._packed: Tensor | None = None
+
+    def pack(self) -> None:
+        """Lay the weights out as oneDNN wants them, now that they have changed."""
+        reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
+        self._packed = reorder(self.weight.detach().to_mkldnn(), *self._geometry, [_IMAGES, *self._shape])
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
-        found: Tensor = _Rectified.apply(x, other, self.weight, self.bias, self._geometry)
-        return found
+        weight = self.weight if self._packed is None else self._packed
+        arguments = (x, other, weight, self.bias, self._geometry)
+        if torch.is_grad_enabled():
+            found: Tensor = _Rectified.apply(self.weight, *arguments)
+            return found
+        return _rectified(*arguments)
 
 
 class _Rectified(torch.autograd.Function):
     """The gradient goes to the images alone: weights are frozen."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, other: Tensor | None, weight: Tensor, bias: Tensor | None, geometry: tuple[Any, ...]
-    ) -> Tensor:
-        convolution = torch.ops.mkldnn._convolution_pointwise
-        if other is None:
-            y: Tensor = convolution(x, weight, bias, *geometry, "relu", [], "")
-        else:
-            y = convolution.binary(x, other, weight, bias, *geometry, "add", 1.0, "relu", [], "")
-        ctx.save_for_backward(x, y, weight)
-        ctx.geometry, ctx.adds = geometry, other is not None
+    def forward(ctx: Any, plain: Tensor, *arguments: Any) -> Tensor:
+        y = _rectified(*arguments)
+        x, other, _, _, ctx.geometry = arguments
+        ctx.save_for_backward(x, y, plain)
+        ctx.adds = other is not None
         return y
 
     @staticmethod
@@ -80,11 +92,22 @@ class _Rectified(torch.autograd.Function):
         x, y, weight = ctx.saved_tensors
         padding, stride, dilation, groups = ctx.geometry
         passed = torch.ops.aten.threshold_backward(gradient, y, 0)
-        wanted = [ctx.needs_input_grad[0], False, False]
+        wanted = [ctx.needs_input_grad[1], False, False]
         (found, _, _) = torch.ops.aten.convolution_backward(
             passed, x, weight, None, stride, padding, dilation, False, [0, 0], groups, wanted
         )
-        return found, passed if ctx.adds else None, None, None, None
+        return None, found, passed if ctx.adds else None, None, None, None
+
+
+def _rectified(
+    x: Tensor, other: Tensor | None, weight: Tensor, bias: Tensor | None, geometry: tuple[Any, ...]
+) -> Tensor:
+    convolution = torch.ops.mkldnn._convolution_pointwise
+    if other is None:
+        found: Tensor = convolution(x, weight, bias, *geometry, "relu", [], "")
+    else:
+        found = convolution.binary(x, other, weight, bias, *geometry, "add", 1.0, "relu", [], "")
+    return found
 
 
 def _is_relu(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
