@@ -14,6 +14,7 @@ from advtool.errors import UsageError
 from advtool.theory.bernoulli import error as errors
 from advtool.theory.bernoulli.averaged import repaired, theorem1
 from advtool.theory.bernoulli.error import linear_error
+from advtool.theory.bernoulli.lattice import Terms, lattice_tails
 from advtool.theory.bernoulli.threshold import population
 from advtool.theory.bernoulli.training import table1, train
 
@@ -61,6 +62,33 @@ def test_a_million_features_and_the_far_tail():
     assert far.log_error == pytest.approx(np.logaddexp.reduce(binom.logpmf(j, 4000, 0.2)), rel=1e-9)
     mixed = linear_error(1.0, [0.3] * 3999 + [0.3000001], 0.0)
     assert mixed.method == "lattice" and mixed.log_error == pytest.approx(far.log_error, rel=1e-5)
+
+
+@pytest.mark.parametrize("needed", [40, 75, 130, 190])
+def test_bits_that_are_alike_are_one_term(needed):
+    groups = ((1, 0.3, 60), (2, 0.05, 45), (3, 0.6, 5))
+    weights, flip = (np.concatenate([[group[i]] * group[2] for group in groups]) for i in (0, 1))
+    table = np.ones(1)
+    for weight, p in zip(weights, flip, strict=True):
+        one = np.zeros(weight + 1)
+        one[0], one[weight] = 1 - p, p
+        table = np.convolve(table, one)
+    assert len(Terms.of(weights, flip).counts) == 3
+    (found,) = lattice_tails(Terms.of(weights, flip), needed)
+    assert found == pytest.approx(math.log(table[needed:].sum()) if needed < len(table) else -math.inf, rel=1e-10)
+
+
+def test_a_million_features_of_a_few_biases():
+    tau = np.repeat([0.001, 0.0, 0.002], [500_000, 300_000, 200_000])
+    found = linear_error(1.0, tau, 0.0)
+    assert found.method == "lattice"
+    low = binom.cdf(np.arange(10**6 + 1), 10**6, 0.5 + (0.5e3 + 0.4e3) / 1e6)[500_000]  # of the mean bias
+    assert found.log_error == pytest.approx(math.log(low), rel=1e-5)
+
+
+def test_classes_that_are_far_apart_have_a_threshold():
+    found = population(np.repeat([0.1, 0.2, 0.3], 100_000), 0.5)
+    assert found.threshold == pytest.approx(0.25, abs=1e-6)
 
 
 def test_many_features_of_any_weight_fall_back_to_the_normal_limit():

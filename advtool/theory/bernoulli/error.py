@@ -1,13 +1,14 @@
 """The exact error of a linear classifier, with or without an attack."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, gammaln, log_ndtr, logsumexp
 
 from advtool.errors import UsageError
+from advtool.theory.bernoulli.lattice import Terms, lattice_tails
 
 _TIE = 1e-12
 _DP_WORK = 4e8  # additions for exact integer weights
@@ -77,10 +78,11 @@ def _log_tail(a: np.ndarray, flip: np.ndarray, needed: float) -> Error:
     d = len(a)
     if np.ptp(a) <= 1e-12 * a[0] and np.ptp(flip) == 0:
         return _exact(_binomial(d, float(flip[0]), needed / a[0]), "binomial")
-    integers = _as_integers(a)
+    terms = Terms.of(a, flip)
+    integers = _as_integers(terms.weights, terms.counts)
     if integers is not None:
-        step = float(a.sum()) / float(integers.sum())
-        return _exact(_lattice(integers, flip, math.ceil(needed / step))[0], "lattice")
+        step = float(a.sum()) / float(integers @ terms.counts)
+        return _exact(lattice_tails(replace(terms, weights=integers), math.ceil(needed / step))[0], "lattice")
     if d <= _ENUMERATE:
         sums, logs = _outcomes(a, flip)
         return _exact(logsumexp(logs[sums >= needed]), "enumeration")
@@ -105,50 +107,18 @@ def _binomial(d: int, q: float, needed: float) -> float:
     )
 
 
-def _as_integers(a: np.ndarray) -> np.ndarray | None:
+def _as_integers(a: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
     """Integers proportional to `a`, if there are some that are small enough for a table."""
-    if float(a.sum()) * len(a) > _DP_WORK * float(a.min()):
+    if float(a @ counts) * len(a) > _DP_WORK * float(a.min()):
         return None
     relative = a / a.min()
     for multiple in range(1, 1001):
         scaled = relative * multiple
-        if scaled.sum() * len(a) > _DP_WORK:
+        if scaled @ counts * len(a) > _DP_WORK:
             return None
         if np.all(np.abs(scaled - np.round(scaled)) <= 1e-11 * scaled):
             return np.round(scaled).astype(np.int64)
     return None
-
-
-def _lattice(weights: np.ndarray, flip: np.ndarray, *needed: int) -> list[float]:
-    """log P(Σ weights_j b_j ≥ needed) for each `needed`, by adding one feature after the other.
-
-    The b_j are tilted by e^(θ weight) so that `needed` is about the mean: then nothing that counts underflows.
-    """
-    theta = _tilt(weights, flip, needed[0])
-    log_odds = np.log(flip) - np.log1p(-flip) + theta * weights
-    up = 1 / (1 + np.exp(-log_odds))
-    log_moment = float(np.sum(np.logaddexp(np.log1p(-flip), np.log(flip) + theta * weights)))
-    table, reach = np.zeros(int(weights.sum()) + 1), 0
-    table[0] = 1.0
-    for weight, p in zip(weights, up, strict=True):
-        moved = p * table[: reach + 1]
-        table[: reach + 1] *= 1 - p
-        table[weight : weight + reach + 1] += moved
-        reach += int(weight)
-    with np.errstate(divide="ignore"):
-        logs = np.log(table) - theta * np.arange(len(table)) + log_moment
-    return [float(logsumexp(logs[k:])) if k < len(logs) else -math.inf for k in needed]
-
-
-def _tilt(weights: np.ndarray, flip: np.ndarray, needed: float) -> float:
-    """θ ≥ 0 at which the tilted mean reaches `needed`, roughly."""
-    low, high = 0.0, 200.0 / float(weights.min())
-    for _ in range(60):
-        theta = (low + high) / 2
-        odds = np.minimum(np.log(flip) - np.log1p(-flip) + theta * weights, 700)
-        short = float((weights / (1 + np.exp(-odds))).sum()) < needed
-        low, high = (theta, high) if short else (low, theta)
-    return low
 
 
 def _outcomes(a: np.ndarray, flip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,5 +147,5 @@ def _bracket(a: np.ndarray, flip: np.ndarray, needed: float, steps: int) -> Erro
     kept = rounded > 0
     off = 0.5 * len(a)
     edges = max(math.ceil(needed / step - off), 0), math.ceil(needed / step + off)
-    high, low = _lattice(rounded[kept], flip[kept], *edges)
+    high, low = lattice_tails(Terms.of(rounded[kept], flip[kept]), *edges)
     return Error(float(np.logaddexp(low, high)) - math.log(2), low, high, "bracket")

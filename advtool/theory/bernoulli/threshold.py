@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from advtool.errors import UsageError
 from advtool.theory.bernoulli.error import check_tau
@@ -73,10 +73,10 @@ class _Normal:
         direction = np.maximum(self.tau - at, 0) / np.maximum(1 - 4 * self.tau**2, 1e-9)
         direction /= direction.sum()
         mean, sd = self._moments(direction)
+        pull = mean + sd * self.nodes
 
         def slope(length: float) -> float:
-            clean, attacked = self._sigma(direction * length)
-            pull = mean + sd * self.nodes
+            clean, attacked = self._sigma(length * mean, length * sd, length)  # the direction sums to 1
             return -float(self.node_weights @ ((1 - self.mix) * clean * pull + self.mix * attacked * (pull - self.eps)))
 
         low = high = 1e-9
@@ -85,17 +85,22 @@ class _Normal:
         return direction * (bisect_log(slope, low, high) if low < high else low)
 
     def __call__(self, u: np.ndarray) -> tuple[float, float]:
-        """A₀ and A₁."""
-        clean, attacked = self._sigma(u)
+        """A₀ and A₁, both times the same number."""
+        clean, attacked = self._sigma(*self._moments(u), float(u.sum()))
         return float(self.node_weights @ clean), float(self.node_weights @ attacked)
 
     def _moments(self, u: np.ndarray) -> tuple[float, float]:
         return 2 * float(u @ self.tau), math.sqrt(float(u**2 @ (1 - 4 * self.tau**2)))
 
-    def _sigma(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, sd = self._moments(u)
+    def _sigma(self, mean: float, sd: float, length: float) -> tuple[np.ndarray, np.ndarray]:
+        """σ(−margin) clean and attacked at the nodes, of weights with these moments and l1 norm.
+
+        Both times the same number, so that they do not underflow where the classes are far apart.
+        """
         margin = mean + sd * self.nodes
-        return expit(-margin), expit(self.eps * float(u.sum()) - margin)
+        logs = log_expit(-margin), log_expit(self.eps * length - margin)
+        largest = max(float(log.max()) for log in logs)
+        return np.exp(logs[0] - largest), np.exp(logs[1] - largest)
 
 
 def _enumerate(tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

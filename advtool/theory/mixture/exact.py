@@ -99,7 +99,8 @@ def _reach_linf(w: np.ndarray, theta: np.ndarray, eps: float) -> tuple[Reach, np
         k = np.minimum(np.searchsorted(-knots, -a, side="left"), len(nus) - 1)
         return nus[k] * a + eps * values[k]
 
-    crossings = [eps * values / (c - nus) for c in [float(w @ theta)] if c != 0 and np.all(nus != c)]
+    with np.errstate(over="ignore"):  # a crossing at infinity is none
+        crossings = [eps * values / (c - nus) for c in [float(w @ theta)] if c != 0 and np.all(nus != c)]
     places = np.concatenate([knots, *crossings])
     return reach, places[(places > 0) & np.isfinite(places)]
 
