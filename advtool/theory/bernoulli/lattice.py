@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 _FEW = 32
 """Up to so many bits that are alike are added one by one."""
@@ -65,7 +65,7 @@ def _convolved(table: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _binomial(n: int, p: float) -> np.ndarray:
     """The probabilities of 0 to n."""
     k = np.arange(n + 1)
-    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + k * math.log(p) + (n - k) * math.log1p(-p)
+    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
     return np.exp(logs)
 
 
