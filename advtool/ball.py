@@ -29,12 +29,14 @@ class Ball(ABC):
     eps : radius, ≥ 0; infinite without a limit
     name : of the norm
     starts_at_random : whether PGD starts at a random point by default
+    training_step : length of PGD's steps in adversarial training by default, in units of eps
     restart : how far around the input FAB begins anew, at most, where it has found nothing and eps is infinite
     """
 
     eps: float = math.inf
     name: ClassVar[str]
     starts_at_random: ClassVar[bool] = False
+    training_step: ClassVar[float] = 1 / 5
     restart: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
@@ -126,7 +128,7 @@ class L2(Ball):
         return size
 
     def _project(self, delta: Tensor) -> Tensor:
-        return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(self.eps))
+        return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(max(self.eps, _TINY)))
 
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
         direction = self.step(keyed.normal(like.shape, ids, seeds.derive(seed, "direction")))
@@ -140,6 +142,7 @@ class Linf(Ball):
 
     name = "linf"
     starts_at_random = True
+    training_step = 1 / 4
     restart = 0.3
 
     def norm(self, delta: Tensor) -> Tensor:

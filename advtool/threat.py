@@ -11,8 +11,14 @@ if TYPE_CHECKING:
     from advtool.ball import Ball
 
 TRAINING_STEPS = 7
-ONE_STEP = {"fast": (1.25, True), "free": (1.0, False)}
+OWN = {"trades": (10, 0.007 / 0.031), "mart": (10, 0.007 / 0.031)}
+"""Steps and their length in units of eps of methods that have their own, as in their authors' programs."""
+
+ONE_STEP = {"fast": (1.25, True), "n-fgsm": (1.0, True), "free": (1.0, False)}
 """Objectives that train on one step at a time: its length in units of eps, and whether it starts at random."""
+
+FEW = 2.5
+"""How far fewer steps than a method's own go together, in units of eps: as in evaluation."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +52,31 @@ class Threat:
         random_start: bool | None = None,
         objective: str = "pgd",
     ) -> Threat:
-        """The adversary of adversarial training: 7 steps of eps/5, from the image (l2) or at random (linf).
+        """The adversary of adversarial training, by default 7 steps: of eps/5 from the image (l2, Ilyas et al. 2019,
+        appendix C) or of eps/4 from a random point (linf, Madry et al. 2018).
 
-        The l2 defaults are those of Ilyas et al. 2019, appendix C. Objectives of `ONE_STEP` have one step by default.
+        Methods of `OWN` have their own; those of `ONE_STEP` one step. Of fewer steps each is 2.5·eps/steps long, so
+        that they reach the sphere.
         """
         ball = registry.ball(norm, eps)
-        count, length, at_random = TRAINING_STEPS, eps / 5, ball.starts_at_random
+        count, factor = OWN.get(objective, (TRAINING_STEPS, ball.training_step))
+        at_random = ball.starts_at_random
         if objective in ONE_STEP:
-            factor, at_random = ONE_STEP[objective]
-            count, length = 1, factor * eps
+            (factor, at_random), count = ONE_STEP[objective], 1
+        if steps is not None and objective not in ONE_STEP:
+            factor, count = FEW / steps if 0 < steps < count else factor, steps
         return cls(
             norm,
             eps,
             count if steps is None else steps,
-            length if step_size is None else step_size,
+            factor * eps if step_size is None else step_size,
             at_random if random_start is None else random_start,
         )
+
+    @property
+    def reach(self) -> float:
+        """How far its steps can go together."""
+        return self.steps * self.step_size
 
     @property
     def ball(self) -> Ball:

@@ -49,9 +49,9 @@ _advtool() {
     "train:--data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "train:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "train:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
-    "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast free" -- "$word")); return ;;
+    "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast n-fgsm free" -- "$word")); return ;;
     "train:--optimizer") COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
-    "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle" -- "$word")); return ;;
+    "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle triangle" -- "$word")); return ;;
     "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip rrc rrc+flip" -- "$word")); return ;;
     "train:--select") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     "train:--eval-data") COMPREPLY=($(compgen -f -W "digits mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
@@ -68,7 +68,7 @@ _advtool() {
     "theory mixture") words="--case --theta --w --sigma --eps --norm --dim --theta-squared --free --lam --bias --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory mle") words="--variances --dim --eps --mu --penalty --convention --residual --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory tradeoff") words="--dim --eta --p --eps --train-eps --lam --t --all-linear --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
-    "train") words="--data --split --data-root --download --image-key --label-key -n --limit --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --noise --arch --width --hidden --top-pixels --init --pretrained --normalize --weights --epochs --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size --ema --no-ema --ema-decay --val --select --eval-data --eval-every --plot --test-limit --trials -o --out -f --force --resume --batch-size --seed --device --amp --no-amp --max-memory --workers --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "train") words="--data --split --data-root --download --image-key --label-key -n --limit --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --awp --noise --arch --width --hidden --top-pixels --init --pretrained --normalize --weights --epochs --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size --ema --no-ema --ema-decay --val --select --eval-data --eval-every --plot --test-limit --trials -o --out -f --force --resume --batch-size --seed --device --amp --no-amp --max-memory --workers --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
     *) return ;;
   esac
   if [[ "$word" == -* ]]; then

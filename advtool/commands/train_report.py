@@ -7,6 +7,8 @@ from advtool.training.overfitting import misled
 from advtool.training.run import TrainingRun
 from advtool.training.state import State
 
+_OVERFITS = 100
+
 
 def announce(run: TrainingRun, reason: str, start: State | None) -> None:
     """Say what is trained, how and on what."""
@@ -16,6 +18,8 @@ def announce(run: TrainingRun, reason: str, start: State | None) -> None:
         f"training {run.model.spec.arch} {_how(config)}: {config.epochs} epochs, {run.data.n:,} images {where}"
         f" {run.source.name}, on {reason}"
     )
+    if config.attacks and config.epochs >= _OVERFITS and not config.val and run.data.head.shape[1] > 28:
+        console.say("robust accuracy overfits in long runs (Rice et al. 2020): --val 0.1 keeps the best epoch")
     if start:
         console.say(f"resuming after epoch {len(start.history)}")
 
@@ -35,6 +39,11 @@ def report(run: TrainingRun, destination: output.Destination, metrics: dict, jso
             console.say(f"test accuracy, {threat}: {100 * entry['accuracy']:.2f}% of {entry['n']:,}")
     for name, accuracy in (run.history[-1] if run.history else {}).get("accuracy", {}).items():
         console.say(f"accuracy on {name} after the last epoch: {100 * accuracy:.2f}%")
+    if metrics.get("adversarial") and run.config.label_smoothing:
+        console.say(
+            f"label smoothing {run.config.label_smoothing:g} makes the loss harder to attack: PGD overestimates, eval"
+            " --attack autoattack tells"
+        )
     selected = run.selected
     if selected and misled(kept := run.history[selected["epoch"] - 1]):
         one, many = (f"{100 * kept[name]:.1f}%" for name in ("adversarial_accuracy", "pgd_accuracy"))
@@ -58,8 +67,10 @@ def _how(config: TrainConfig) -> str:
         "pgd": steps,
         "trades": f"TRADES β {config.beta:g}, {steps}",
         "mart": f"MART β {config.beta:g}, {steps}",
+        "n-fgsm": f"one step of {threat.step_size:.4g} from noise",
         "fast": f"one step of {threat.step_size:.4g}",
         "free": f"free with {config.replays} replays",
     }[config.objective]
     joint = f", λ {config.lam:g}" if config.lam != 1 else ""
+    joint += f", weights perturbed by {config.awp:g}" if config.awp else ""
     return f"against {threat.norm} eps {threat.eps:.4g}, {kind}{joint}"

@@ -1,10 +1,13 @@
 """An exponential moving average of the weights as the model that is kept."""
 
+import copy
+
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from advtool.models.classifier import Classifier
+
+_MODULE, _COUNT = "module.", "n_averaged"
 
 
 class Average:
@@ -19,20 +22,38 @@ class Average:
     """
 
     def __init__(self, model: Classifier, decay: float):
-        def average(mean: Tensor, value: Tensor, t: Tensor | int) -> Tensor:
-            if not mean.is_floating_point():
-                return value
-            return torch.lerp(value, mean, min(decay, (1 + int(t)) / (10 + int(t))))
+        self._decay, self._steps = decay, 0
+        self.model = Classifier(copy.deepcopy(model.net), model.spec).to(model.mean.device).eval()
+        self.model.net.requires_grad_(False)
 
-        self._averaged = AveragedModel(model.net, avg_fn=average, use_buffers=True)
-        self.model = Classifier(self._averaged.module, model.spec).to(model.mean.device).eval()
-
+    @torch.no_grad()
     def update(self, model: Classifier) -> None:
         """Take in the model after an optimiser step."""
-        self._averaged.update_parameters(model.net)
+        means, values = _tensors(self.model), _tensors(model)
+        self._steps += 1
+        t = self._steps - 1
+        decay = min(self._decay, (1 + t) / (10 + t)) if t else 0.0
+        floating = [mean.is_floating_point() for mean in means]
+        torch._foreach_lerp_(
+            [mean for mean, is_float in zip(means, floating, strict=True) if is_float],
+            [value for value, is_float in zip(values, floating, strict=True) if is_float],
+            1 - decay,
+        )
+        for mean, value, is_float in zip(means, values, floating, strict=True):
+            if not is_float:
+                mean.copy_(value)
 
     def state(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in self._averaged.state_dict().items()}
+        """As torch's `AveragedModel` has it."""
+        weights = {_MODULE + name: value.detach().clone() for name, value in self.model.net.state_dict().items()}
+        return {_COUNT: torch.tensor(self._steps), **weights}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        self._averaged.load_state_dict(state)
+        """Put `state` back."""
+        weights = {name.removeprefix(_MODULE): value for name, value in state.items() if name != _COUNT}
+        self.model.net.load_state_dict(weights)
+        self._steps = int(state[_COUNT])
+
+
+def _tensors(model: Classifier) -> list[Tensor]:
+    return [*model.net.parameters(), *model.net.buffers()]

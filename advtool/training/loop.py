@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from advtool import seeds
+from advtool.attacks.success import looks
 from advtool.data.augment import augment
 from advtool.data.batches import Batches, number_of_groups
 from advtool.errors import AdvtoolError
@@ -27,39 +28,43 @@ from advtool.training.state import State, optimizer_state, restore_optimizer, sn
 
 @dataclass
 class Tally:
-    """Running sums over an epoch."""
+    """Running sums over an epoch, on the device until somebody wants to know them."""
 
     n: int = 0
-    loss: float = 0.0
-    clean: int | None = None
-    adversarial: int | None = None
+    loss: Tensor | float = 0.0
+    clean: Tensor | int | None = None
+    adversarial: Tensor | int | None = None
 
-    def add(self, count: int, loss: float, clean: int | None, adversarial: int | None) -> None:
+    def add(self, count: int, outcome: Outcome) -> None:
         self.n += count
-        self.loss += loss * count
-        if clean is not None:
-            self.clean = (self.clean or 0) + clean
-        if adversarial is not None:
-            self.adversarial = (self.adversarial or 0) + adversarial
+        self.loss = self.loss + outcome.loss.detach().double() * count
+        if outcome.clean is not None:
+            self.clean = (self.clean or 0) + outcome.clean
+        if outcome.adversarial is not None:
+            self.adversarial = (self.adversarial or 0) + outcome.adversarial
 
     def over(self, share: Share, device: torch.device) -> "Tally":
         """The sums over all processes."""
         counted = [self.clean is not None, self.adversarial is not None]
-        n, loss, clean, adversarial = share.total([self.n, self.loss, self.clean or 0, self.adversarial or 0], device)
+        mine = [self.n, float(self.loss), float(self.clean or 0), float(self.adversarial or 0)]
+        n, loss, clean, adversarial = share.total(mine, device)
         return Tally(int(n), loss, int(clean) if counted[0] else None, int(adversarial) if counted[1] else None)
 
     def to_json(self) -> dict:
-        """Mean loss and training accuracies, as fractions; without those that nobody counted."""
+        """Mean loss and training accuracies, as fractions; without those that nobody counted. Waits for the device."""
         hits = {"clean_accuracy": self.clean, "adversarial_accuracy": self.adversarial}
         n = max(self.n, 1)
-        return {"loss": self.loss / n, **{name: hit / n for name, hit in hits.items() if hit is not None}}
+        return {
+            "loss": float(self.loss) / n,
+            **{name: int(hit) / n for name, hit in hits.items() if hit is not None},
+        }
 
 
 class Observer(Protocol):
     """Whoever wants to know how training goes."""
 
     def batch(self, epoch: int, tally: Tally) -> None:
-        """A batch is done; `tally` sums up the epoch so far."""
+        """A batch is done, or on a GPU 16 are; `tally` sums up the epoch so far."""
 
     def epoch(self, record: dict) -> None:
         """An epoch is done."""
@@ -132,31 +137,45 @@ class Trainer:
     def _epoch(self, epoch: int) -> Tally:
         tally = Tally()
         self.model.train()
-        seed = seeds.derive(self.config.seed, "batch", epoch)
+        seed, losses = seeds.derive(self.config.seed, "batch", epoch), list[Tensor]()
         for step, (x, y, ids) in enumerate(self.batches.epoch(epoch)):
             self._step = step + 1
             x = augment(x, ids, seeds.derive(seed, "augment"), self.config.augment)
             if self.guard:
                 self.guard.see(step == 0, x, y, ids)
             rows = len(x)
+            first = self.share.first(rows)
             x, y, ids = self.share.of(x, y, ids)
             for replay in range(self.objective.replays):
                 progress = self._set_rate(epoch, step, replay)
                 with finite_logits(epoch + 1, self._step):
-                    outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress)))
-                loss = outcome.loss.item()
-                check_loss(self.share.total([loss], y.device)[0], epoch + 1, self._step)
+                    outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress), first))
+                losses.append(outcome.loss.detach())
                 self._descend(outcome, len(x), rows)
             if self.share.counts(rows):
-                tally.add(len(x), loss, outcome.clean, outcome.adversarial)
+                tally.add(len(x), outcome)
+            if looks(step, y.device):
+                self._check(losses, epoch)
+                self.observer.batch(epoch + 1, tally)
+        if losses:
+            self._check(losses, epoch)
             self.observer.batch(epoch + 1, tally)
-        self.share.average_buffers(self.model.net)
+        for net in (self.model.net, *([self.average.model.net] if self.average else [])):
+            self.share.average_buffers(net)
         return tally.over(self.share, y.device)
+
+    def _check(self, losses: list[Tensor], epoch: int) -> None:
+        """Raise Diverged, naming the first step, unless all these losses, the last ones, are numbers; forget them."""
+        first = self._step - (len(losses) - 1) // self.objective.replays
+        for index, loss in enumerate(self.share.total(torch.stack(losses).tolist(), losses[0].device)):
+            check_loss(loss, epoch + 1, first + index // self.objective.replays)
+        losses.clear()
 
     def _descend(self, outcome: Outcome, mine: int, rows: int) -> None:
         """One optimiser step; the loss is that on the `mine` of a batch's `rows` that were here."""
         self.optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()
+        self.objective.differentiated()
         self.share.average_gradients(self.model.parameters(), mine, rows)
         self.optimizer.step()
         self.objective.stepped()
@@ -164,9 +183,9 @@ class Trainer:
             self.average.update(self.model)
 
     def _threat(self, epochs: float) -> Threat | None:
-        """The adversary after so many epochs; its radius grows from 0 while it warms up."""
-        threat, warmup = self.config.threat, self.config.eps_warmup
-        return threat.scaled(epochs / warmup) if threat and epochs < warmup else threat
+        """The adversary after so many epochs; its radius grows from 0 while it warms up, over passes."""
+        threat, warmup, passes = self.config.threat, self.config.eps_warmup, epochs * self.objective.replays
+        return threat.scaled(passes / warmup) if threat and passes < warmup else threat
 
     def _set_rate(self, epoch: int, step: int, replay: int) -> float:
         """Set the learning rate of this optimiser step; returns the number of epochs that will be done after it."""
@@ -193,7 +212,7 @@ class Trainer:
             tuple(dict(record) for record in self.history),
         )
 
-    def _check(self, state: State) -> None:
+    def _check_state(self, state: State) -> None:
         """Raise AdvtoolError, naming what is wrong, unless this run can have left the state."""
         config, weights, parts = self.config, snapshot(self.model), state.parts
         check_history(state.history, config)
@@ -213,7 +232,7 @@ class Trainer:
 
     def _restore(self, state: State) -> None:
         try:
-            self._check(state)
+            self._check_state(state)
         except AdvtoolError as error:
             raise AdvtoolError(f"{state.name}: not as this run left it: {error}; -f starts anew") from None
         self.history = [dict(record) for record in state.history]

@@ -8,14 +8,8 @@ from advtool.errors import UsageError
 from advtool.groups import Amount, Machine, Memory, Precision
 from advtool.options import Options, Table, option
 from advtool.training.kinds import OBJECTIVES
+from advtool.training.optimisation import RESIZED_CROPS, SCHEDULES, Kept, Optimisation
 from advtool.values import counts, fraction
-
-SCHEDULES = ("constant", "step", "cosine", "one-cycle")
-OPTIMIZERS = ("sgd", "adam")
-SELECTIONS = ("best", "last")
-RESIZED_CROPS = ("rrc", "rrc+flip")
-AUGMENTATIONS = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
-
 
 _BETAS = ", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta)
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
@@ -45,12 +39,13 @@ class Adversary(Options):
         help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255.",
         unset="none; an adversary has to have one",
     )
-    steps: int | None = option("--steps", metavar="K", minimum=0, help="PGD steps.", unset="7")
+    steps: int | None = option("--steps", metavar="K", minimum=0, help="PGD steps.", unset="7; 10 for trades, mart")
     step_size: float | None = option(
         "--step-size",
         metavar="A",
         help="Length of a step, on the [0,1] pixel scale.",
-        unset="eps/5; 1.25·eps for fast, eps for free",
+        unset="eps/5 in l2, eps/4 in linf, 0.226·eps for trades, mart, 2.5·eps/K for fewer steps than theirs; 1.25·eps"
+        " for fast, eps for n-fgsm, free",
     )
     random_start: bool | None = option(
         "--random-start/--no-random-start",
@@ -68,6 +63,8 @@ class Objective(Options):
     lam : λ of λ·ℓ(x+δ) − (λ−1)·ℓ(x); 0 is standard training
     replays : times that ``free`` goes through each batch
     attack_correct_only : leave images alone that are misclassified already
+    awp : γ of adversarial weight perturbation: the gradient is taken where each layer's weights are moved by so much of
+        their norm up the loss (Wu et al. 2020)
     noise : standard deviation of Gaussian noise on the pixels, not clipped
     eps_warmup : epochs in which the radius grows from 0, linearly by steps
     """
@@ -78,8 +75,8 @@ class Objective(Options):
         "--objective",
         choices=tuple(OBJECTIVES),
         default="pgd",
-        help="What is minimised against the adversary: fast takes one step of 1.25·eps from a random point, free shares"
-        " each gradient between weights and perturbation.",
+        help="What is minimised against the adversary: fast takes one step of 1.25·eps from a random point, n-fgsm one"
+        " of eps from noise of 2·eps, free shares each gradient between weights and perturbation.",
     )
     lam: float = option(
         "--lam",
@@ -98,13 +95,22 @@ class Objective(Options):
         metavar="M",
         minimum=1,
         help="Times that free trains on each batch; it makes M times fewer epochs than --epochs says.",
-        unset="4",
+        unset="8",
     )
     attack_correct_only: bool = option(
         "--attack-correct-only", default=False, help="Leave images alone that are misclassified already."
     )
     eps_warmup: float = option(
-        "--eps-warmup", metavar="E", default=0.0, help="Epochs in which eps grows from 0, linearly.", unset="0 (off)"
+        "--eps-warmup", metavar="E", default=0.0, help="Passes in which eps grows from 0, linearly.", unset="0 (off)"
+    )
+    awp: float = option(
+        "--awp",
+        metavar="G",
+        minimum=0,
+        default=0.0,
+        help="Perturb the weights too, by this share of each layer's norm (adversarial weight perturbation); 0.005 to"
+        " 0.01 are usual.",
+        unset="0 (off)",
     )
     noise: float = option(
         "--noise",
@@ -146,112 +152,6 @@ class Network(Options):
         """Arguments of the architecture."""
         args = {"width": self.width, "hidden": None if self.hidden is None else list(self.hidden)}
         return {name: value for name, value in args.items() if value is not None}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Optimisation(Options):
-    """How it is trained.
-
-    Attributes
-    ----------
-    epochs : passes over the data
-    optimizer : ``sgd`` (Nesterov-free momentum) or ``adam`` (with decoupled weight decay, AdamW)
-    lr : peak learning rate
-    momentum : of SGD, or Adam's β₁
-    schedule, lr_drops, lr_drop_factor : see `schedule.factor`; drops are epochs
-    label_smoothing : mass of each target spread over all classes, in [0, 1)
-    augment : see `data.augment`
-    """
-
-    panel: ClassVar[str] = "Optimiser"
-
-    epochs: int = option(
-        "--epochs",
-        metavar="N",
-        minimum=0,
-        help="Passes over the data.",
-        unset="15 up to 16×16 pixels, 10 up to 28×28, else 150",
-    )
-    batch_size: int = option("--batch-size", metavar="N", minimum=1, help="Images per step.", unset="128")
-    optimizer: str = option(
-        "--optimizer",
-        choices=OPTIMIZERS,
-        help="SGD with momentum, or Adam (AdamW).",
-        unset="adam up to 28×28 pixels, else sgd",
-    )
-    lr: float = option(
-        "--lr",
-        metavar="R",
-        help="Peak learning rate.",
-        unset="0.005 up to 16×16 pixels, 0.002 up to 28×28, else 0.1",
-    )
-    momentum: float = option("--momentum", metavar="M", maximum=1, help="Of SGD, or Adam's β₁.", unset="0.9")
-    weight_decay: float = option("--weight-decay", metavar="D", help="Its coefficient; 0 turns it off.", unset="0.0005")
-    schedule: str = option(
-        "--schedule",
-        choices=SCHEDULES,
-        help="Of the learning rate.",
-        unset="one-cycle up to 28×28 pixels, else step",
-    )
-    lr_drops: tuple[int, ...] = option(
-        "--lr-drops", metavar="E,…", parse=counts, help="Epochs at which the rate drops.", unset="1/3 and 2/3 of all"
-    )
-    lr_drop_factor: float = option("--lr-drop-factor", metavar="F", maximum=1, help="Of each drop.", unset="0.1")
-    label_smoothing: float = option(
-        "--label-smoothing",
-        metavar="S",
-        maximum=0.999,
-        help="Target mass spread over all classes.",
-        unset="0.3 for adversarial training up to 16×16 pixels, else 0 (off)",
-    )
-    augment: str = option(
-        "--augment",
-        choices=AUGMENTATIONS,
-        help="Per image: crops padded by 4, or random-resized crops.",
-        unset="none up to 28×28 pixels, else crop+flip, with --size rrc+flip (no flips for svhn and digits)",
-    )
-    size: int | None = option(
-        "--size",
-        metavar="PIXELS",
-        minimum=1,
-        maximum=4096,
-        help="Scale images of any size: by random-resized crops in training, to the centre square in the test.",
-        unset="as they are",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept(Options):
-    """Which weights are kept.
-
-    Attributes
-    ----------
-    ema_decay : of the moving average of the weights that is kept instead of them; 0 for none
-    val : fraction of the training images held out for validation
-    select : which epoch is kept: ``last``, or the ``best`` in validation
-    """
-
-    panel: ClassVar[str] = "What is kept"
-
-    ema: bool | None = option("--ema/--no-ema", help="Keep an exponential moving average of the weights.", unset="off")
-    ema_decay: float = option(
-        "--ema-decay", metavar="D", below=1, help="Decay per step at most; turns --ema on.", unset="0.999"
-    )
-    val: float = option(
-        "--val",
-        metavar="F",
-        below=1,
-        default=0.0,
-        help="Hold out this fraction of the training images, drawn by key, and validate on it after each epoch.",
-        unset="0 (none)",
-    )
-    select: str = option(
-        "--select",
-        choices=SELECTIONS,
-        needs="val",
-        help="Which epoch to keep: the last, or the best in validation.",
-        unset="best with --val, else last",
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advtool.ball import per_example
 from advtool.distributed import Processes, processes
 
 
@@ -25,6 +26,28 @@ class Share:
             return batch
         return tuple(tensor.tensor_split(self.here.world)[self.here.rank] for tensor in batch)
 
+    def first(self, rows: int) -> int:
+        """The place in a batch of so many rows of the first that `of` gives this process."""
+        if self._is_whole(rows):
+            return 0
+        part, longer = divmod(rows, self.here.world)
+        return self.here.rank * part + min(self.here.rank, longer)
+
+    def joined(self, values: Tensor, mine: slice) -> Tensor:
+        """Values by place in the batch, of which each process knows those of its rows, as all processes know them.
+
+        What nobody knows better is as the first process has it.
+        """
+        if self.here.world == 1:
+            return values
+        known = torch.zeros(len(values), dtype=values.dtype, device=values.device)
+        known[mine] = 1
+        own = values * per_example(known, values)
+        torch.distributed.all_reduce(own)
+        torch.distributed.all_reduce(known)
+        torch.distributed.broadcast(values, 0)
+        return torch.where(per_example(known, values) > 0, own / per_example(known.clamp_min(1), values), values)
+
     def counts(self, rows: int) -> bool:
         """Whether this process counts what it does with a batch of so many rows; the rows of others are others'."""
         return self.here.is_first or not self._is_whole(rows)
@@ -39,6 +62,14 @@ class Share:
         torch.distributed.all_reduce(flat)
         for gradient, found in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(found.view_as(gradient))
+
+    def averaged(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The mean over all processes of gradients that each of them has of its own rows."""
+        if self.here.world > 1:
+            for gradient in gradients:
+                torch.distributed.all_reduce(gradient)
+                gradient /= self.here.world
+        return gradients
 
     def total(self, numbers: Sequence[float], device: torch.device) -> list[float]:
         """The sums over all processes."""

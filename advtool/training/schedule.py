@@ -12,7 +12,8 @@ def factor(schedule: str, step: int, total: int, drops: Sequence[float] = (), dr
 
     Parameters
     ----------
-    schedule : ``constant``; ``step``, times `drop_factor` at each of `drops`; ``cosine`` from 1 to 0; or
+    schedule : ``constant``; ``triangle``, linearly from 0 to 1 over the first half and back to 0 (the cyclic rate of
+        Wong et al. 2020); ``step``, times `drop_factor` at each of `drops`; ``cosine`` from 1 to 0; or
         ``one-cycle`` (Smith and Topin 2017): cosine from 1/25 to 1 over the first 30%, then to 1/250,000,
         as torch's OneCycleLR
     drops : fractions of the training at which the rate drops
@@ -21,6 +22,8 @@ def factor(schedule: str, step: int, total: int, drops: Sequence[float] = (), dr
         return 1.0
     if schedule == "step":
         return drop_factor ** sum(step >= round(drop * total) for drop in drops)
+    if schedule == "triangle":
+        return 1 - abs(2 * step / total - 1)
     if schedule == "cosine":
         return _cosine(1.0, 0.0, step / total)
     if schedule != "one-cycle":

@@ -39,11 +39,16 @@ def validate(model: Classifier, images: Images, config: TrainConfig, settings: S
 
 
 def chosen(history: Sequence[dict], select: str) -> int | None:
-    """Index of the record that is kept: the last, or the first of the best in validation; never a collapsed one."""
+    """Index of the record that is kept, never of a collapsed one: the last, or the best in validation.
+
+    Of those that are equally robust the one of highest clean accuracy, and of these the first.
+    """
     sound = [index for index, record in enumerate(history) if not record.get("collapsed")]
     if not sound:
         return None
-    return sound[-1] if select == "last" else max(sound, key=lambda index: (score(history[index]), -index))
+    if select == "last":
+        return sound[-1]
+    return max(sound, key=lambda i: (score(history[i]), history[i]["validation"]["clean_accuracy"], -i))
 
 
 def is_over(history: Sequence[dict], epochs: int) -> bool:

@@ -38,13 +38,14 @@ VALUES = {
         "weights": "ema",
         "init": "other.safetensors",
     },
-    **{"adv": "linf", "eps": "0.25", "attack": "fgsm", "steps": "3", "step_size": "0.0625", "restarts": "2"},
+    **{"adv": "linf", "eps": "0.25", "attack": "fgsm", "steps": "3", "step_size": "0.75", "restarts": "2"},
     **{"loss": "margin", "keep": "last", "format": "png8", "shard_size": "9", "seed": "5", "device": "cpu:0"},
     **{"batch_size": "11", "max_memory": "1.5", "tol": "0.5", "layer": "1", "start": "noise"},
     **{"shift": "4", "map": "map.csv", "predict": "other.safetensors", "classes": "10", "size": "16"},
     **{"of": "logit", "baseline": "0.5", "variance": "0.5", "target": "3", "points": "5", "columns": "3"},
     **{"names": "a", "method": "smoothgrad", "lam": "0.5", "base": "other.safetensors", "per_sample": "p.jsonl"},
     **{"objective": "fast", "beta": "2", "replays": "2", "eps_warmup": "1.5", "noise": "0.125", "width": "0.5"},
+    **{"awp": "0.0078125"},
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
     **{"weight_decay": "0.25", "schedule": "step", "lr_drops": "1", "lr_drop_factor": "0.5"},
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
@@ -131,10 +132,11 @@ def cases() -> Iterator[Case]:
         yield Case("relabel", name, arguments, frozenset(unused))
 
     objectives = {
-        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"},
-        "trades": {"steps", "step_size", "beta", "label_smoothing"},
-        "mart": {"steps", "step_size", "random_start", "beta"},
-        "fast": {"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"},
+        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
+        "trades": {"steps", "step_size", "beta", "label_smoothing", "awp"},
+        "mart": {"steps", "step_size", "random_start", "beta", "awp"},
+        "fast": {"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
+        "n-fgsm": {"step_size", "lam", "attack_correct_only", "label_smoothing", "awp"},
         "free": {"step_size", "replays", "label_smoothing"},
     }
     every = set().union(*objectives.values())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advtool import seeds
 from advtool.attacks import pgd
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.threat import Threat
@@ -58,7 +59,8 @@ def divergence(p: list[float], q: list[float]) -> float:
 def test_trades_is_its_formula(norm):
     net, settings = model(), config("trades", norm, beta=3.0)
     this, kind = batch(settings.threat), objective(net, settings)
-    attacked, right = kind._attack(this)
+    examples = kind.examples(this)
+    attacked, right = examples.x, examples.right
     p, q = probabilities(net, this.x), probabilities(net, attacked)
     expected = mean(-math.log(row[y]) for row, y in zip(p, this.y, strict=True)) + 3 * mean(map(divergence, p, q))
     outcome = kind.outcome(this)
@@ -70,7 +72,7 @@ def test_trades_is_its_formula(norm):
 def test_trades_attack_raises_the_divergence_within_the_ball(norm):
     net, settings = model(), config("trades", norm)
     this = batch(settings.threat)
-    attacked, _ = objective(net, settings)._attack(this)
+    attacked = objective(net, settings).examples(this).x
     delta = (attacked - this.x).flatten(1)
     size = delta.norm(dim=1) if norm == "l2" else delta.abs().amax(1)
     assert (size <= 0.1 + 1e-6).all() and size.max() > 0.09 and attacked.min() >= 0 and attacked.max() <= 1
@@ -204,3 +206,58 @@ def test_free_takes_a_batch_of_one_image_more():
     other = objective(net, settings)
     other.restore(state)
     assert torch.equal(other.state()["delta"], state["delta"])
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_n_fgsm_is_its_definition(norm):
+    net, settings = model(), config("n-fgsm", norm)
+    this = batch(settings.threat)
+    ball = settings.threat.ball
+    attacked = objective(net, settings).examples(this).x
+    noise = ball.with_eps(2 * ball.eps).random(this.x, this.ids, seeds.derive(this.seed, "noise"))
+    assert ball.eps < float(ball.norm(noise).max()) <= 2 * ball.eps
+    start = (this.x + noise).clamp(0, 1).requires_grad_()
+    nn.functional.cross_entropy(net(start), this.y, reduction="sum").backward()
+    flat = start.grad.flatten(1)
+    step = flat.sign() if norm == "linf" else flat / flat.norm(dim=1, keepdim=True)
+    expected = (start.detach() + ball.eps * step.view_as(this.x)).clamp(0, 1)
+    torch.testing.assert_close(attacked, expected)
+    assert float(ball.norm(attacked - this.x).max()) > ball.eps  # it is not projected
+
+
+@pytest.mark.parametrize("name", ["pgd", "trades", "mart", "n-fgsm"])
+def test_awp_takes_the_gradient_at_perturbed_weights(name):
+    gamma, net = 0.2, model()
+    settings = config(name, "l2", awp=gamma)
+    this, plain = batch(settings.threat), objective(net, replace(settings, awp=0.0))
+    before = {key: value.detach().clone() for key, value in net.state_dict().items()}
+    examples = plain.examples(this)
+    (first,) = torch.autograd.grad(plain.loss(this, examples).loss, [net.net[1].weight])
+    weight = before["net.1.weight"]
+    moved = weight + gamma * weight.norm() * first / first.norm()
+    net.net[1].weight.data.copy_(moved)
+    expected = torch.autograd.grad(plain.loss(this, examples).loss, [*net.net.parameters()])
+    net.load_state_dict(before)
+
+    kind = objective(net, settings)
+    outcome = kind.outcome(this)
+    torch.testing.assert_close(net.net[1].weight, moved)
+    assert torch.equal(net.net[1].bias, before["net.1.bias"])
+    outcome.loss.backward()
+    kind.differentiated()
+    torch.testing.assert_close(net.net[1].weight, weight)
+    for parameter, gradient in zip(net.net.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_awp_lets_running_statistics_see_a_batch_once():
+    def trained(awp: float) -> Tensor:
+        torch.manual_seed(0)
+        spec = ModelSpec("linear", tuple("abc"), SHAPE, (0.5,), (0.5,))
+        net = Classifier(nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, CLASSES)), spec).train()
+        settings = config("pgd", "l2", awp=awp)
+        objective(net, settings).outcome(batch(settings.threat))
+        assert net.net[0].num_batches_tracked == 1
+        return net.net[0].running_mean
+
+    torch.testing.assert_close(trained(0.1), trained(0.0))

@@ -52,6 +52,17 @@ def test_two_processes_train_to_the_same_curve_as_one(advtool, tmp_path):
     assert done.stderr.decode().count("epoch 3/3") == 1
 
 
+def test_free_gives_the_same_whatever_the_rows_of_a_process(advtool, tmp_path):
+    arguments = [*TRAIN[:5], "--epochs", 9, "--objective", "free", "--replays", 3, "--adv", "l2", "--eps", "0.5"]
+    arguments += ["-n", 108, "--batch-size", 32, "--test-limit", 50]  # the last batch has 12 rows
+    assert advtool(*arguments, "-o", "one.safetensors").returncode == 0
+    done = run(tmp_path, *arguments, "-o", "two.safetensors")
+    assert done.returncode == 0, done.stderr.decode()
+    one, two = history_of(tmp_path / "one.safetensors"), history_of(tmp_path / "two.safetensors")
+    for before, after in zip(one, two, strict=True):
+        assert after == pytest.approx(before, abs=1e-5)
+
+
 def test_streams_are_refused(tmp_path):
     done = run(tmp_path, *TRAIN)
     assert done.returncode != 0

@@ -46,7 +46,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
         ("trades", {}),
         ("mart", {}),
         ("fast", {}),
-        ("free", {"epochs": 16}),
+        ("free", {"epochs": 32}),
         ("pgd", {"lam": 2.0, "attack_correct_only": True, "eps_warmup": 2.5}),
         ("pgd", {"ema_decay": 0.99, "val": 0.2, "arch": "cnn-small", "hidden": None, "width": 0.25}),
         ("pgd", {"noise": 0.2, "val": 0.2, "select": "last", "eps": None}),
@@ -185,12 +185,12 @@ def test_robustness_against_the_one_step_alone_is_warned_of(advtool):
 
 def test_the_radius_grows_while_it_warms_up(monkeypatch):
     seen = []
-    original = Adversarial.outcome
-    monkeypatch.setattr(Adversarial, "outcome", lambda self, batch: seen.append(batch.threat) or original(self, batch))
+    original = Adversarial.examples
+    monkeypatch.setattr(Adversarial, "examples", lambda self, batch: seen.append(batch.threat) or original(self, batch))
     run(eps_warmup=2.0, batch_size=100, epochs=3).fit()
     expected = [min(1, step / 6) * 0.1 for step in range(1, 10)]
     assert [threat.eps for threat in seen] == pytest.approx(expected)
-    assert [threat.step_size for threat in seen] == pytest.approx([eps / 5 for eps in expected])
+    assert [threat.step_size for threat in seen] == pytest.approx([1.25 * eps for eps in expected])
 
 
 def test_joint_weight_zero_trains_the_standard_model():

@@ -4,6 +4,7 @@ from advtool.models.classifier import Classifier
 from advtool.registry import load
 from advtool.training.config import TrainConfig
 from advtool.training.kinds import OBJECTIVES
+from advtool.training.objectives.awp import perturbed
 from advtool.training.objectives.base import Batch, Objective, Outcome
 from advtool.training.objectives.standard import Standard
 
@@ -15,4 +16,4 @@ def objective(model: Classifier, config: TrainConfig) -> Objective:
     if not config.attacks:
         return Standard(model, config)
     found: Objective = load(OBJECTIVES[config.objective].objective)(model, config)
-    return found
+    return perturbed(found, model, config)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from advtool.ball import per_example
 from advtool.prepared import Network
-from advtool.training.objectives.base import Batch, Objective, Outcome, hits
+from advtool.training.objectives.base import Batch, Examples, Objective, Outcome, hits
 
 
 class Adversarial(Objective):
@@ -14,18 +14,21 @@ class Adversarial(Objective):
     With ``attack_correct_only`` δ is 0 where the model is wrong on x already (Collins et al. 2019, algorithm 1).
     """
 
-    def outcome(self, batch: Batch) -> Outcome:
-        config, x, y = self.config, batch.x, batch.y
-        network = self.network(x)
-        correct = self._correct(network, x, y)
+    def examples(self, batch: Batch) -> Examples:
+        x, network = batch.x, self.network(batch.x)
+        correct = self._correct(network, x, batch.y)
         attacked = self.attacked(network, batch)
-        if config.attack_correct_only and correct is not None:
+        if self.config.attack_correct_only and correct is not None:
             attacked = torch.where(per_example(correct, x), attacked, x)
-        logits = self.logits(attacked)
+        return Examples(attacked, None if correct is None else correct.sum())
+
+    def loss(self, batch: Batch, examples: Examples) -> Outcome:
+        config, y = self.config, batch.y
+        logits = self.logits(examples.x)
         loss = self.cross_entropy(logits, y)
         if config.lam != 1:
-            loss = config.lam * loss - (config.lam - 1) * self.cross_entropy(self.logits(x), y)
-        return Outcome(loss, None if correct is None else int(correct.sum()), hits(logits, y))
+            loss = config.lam * loss - (config.lam - 1) * self.cross_entropy(self.logits(batch.x), y)
+        return Outcome(loss, examples.right, hits(logits, y))
 
     def _correct(self, network: Network, x: Tensor, y: Tensor) -> Tensor | None:
         return self.correct(network, x, y)

@@ -16,13 +16,19 @@ from advtool.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class Batch:
-    """Images N×C×H×W in [0, 1], labels N, what each image's randomness is keyed by, and the adversary of this step."""
+    """Images N×C×H×W in [0, 1], labels N, what each image's randomness is keyed by, and the adversary of this step.
+
+    Attributes
+    ----------
+    first : place of the first image in the batch of all processes
+    """
 
     x: Tensor
     y: Tensor
     ids: Tensor
     seed: int
     threat: Threat | None = None
+    first: int = 0
 
     @property
     def adversary(self) -> Threat:
@@ -33,17 +39,28 @@ class Batch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The loss to minimise, a scalar with its graph, and how many images were right: None where that is not known."""
+    """The loss to minimise, a scalar with its graph, and how many images were right, 0-dimensional: None where that is
+    not known."""
 
     loss: Tensor
-    clean: int | None = None
-    adversarial: int | None = None
+    clean: Tensor | None = None
+    adversarial: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a batch is trained on besides itself: perturbed images like its own, and how many of its own were right."""
+
+    x: Tensor
+    right: Tensor | None = None
 
 
 class Objective:
     """The loss of a batch.
 
-    The trainer calls `outcome`, goes one step down its gradient and calls `stepped`, all `replays` times per batch.
+    The trainer calls `outcome`, has its gradient taken and calls `differentiated`, goes one step down the gradient and
+    calls `stepped`, all `replays` times per batch. An objective has `examples` and their `loss`, or an `outcome` of its
+    own.
     """
 
     replays = 1
@@ -53,8 +70,19 @@ class Objective:
         self._network: Network | None = None
 
     def outcome(self, batch: Batch) -> Outcome:
-        """The loss of this batch; every objective has its own."""
+        """The loss of this batch."""
+        return self.loss(batch, self.examples(batch))
+
+    def examples(self, batch: Batch) -> Examples:
+        """Perturbed images of this batch."""
         raise NotImplementedError
+
+    def loss(self, batch: Batch, examples: Examples) -> Outcome:
+        """The loss of this batch once its perturbed images are found."""
+        raise NotImplementedError
+
+    def differentiated(self) -> None:
+        """The gradient of the last outcome is taken; the optimiser has not yet gone down."""
 
     def stepped(self) -> None:
         """The optimiser has taken its step; gradients are still there."""
@@ -95,6 +123,6 @@ class Objective:
         return pgd(network, batch.x, batch.y, threat.ball, **threat.options, keep="last", ids=batch.ids, seed=seed)
 
 
-def hits(logits: Tensor, y: Tensor) -> int:
-    """How many labels the logits give."""
-    return int((logits.detach().argmax(1) == y).sum())
+def hits(logits: Tensor, y: Tensor) -> Tensor:
+    """How many labels the logits give; the device is not waited for."""
+    return (logits.detach().argmax(1) == y).sum()

@@ -4,21 +4,22 @@ import torch
 from torch import Tensor
 
 from advtool.attacks.losses import cross_entropy, kl
-from advtool.training.objectives.base import Batch, Objective, Outcome, hits
+from advtool.training.objectives.base import Batch, Examples, Objective, Outcome, hits
 
 
 class Mart(Objective):
     """BCE(p(x+δ), y) + β·KL(p(x) ‖ p(x+δ))·(1 − p_y(x)), δ found by PGD on the cross-entropy; β is the paper's λ."""
 
-    def outcome(self, batch: Batch) -> Outcome:
-        x, y = batch.x, batch.y
-        network = self.network(x)
-        right = int(self.correct(network, x, y).sum())
-        attacked = self.attacked(network, batch)
-        clean, adversarial = self.logits(x), self.logits(attacked)
+    def examples(self, batch: Batch) -> Examples:
+        network = self.network(batch.x)
+        right = self.correct(network, batch.x, batch.y).sum()
+        return Examples(self.attacked(network, batch), right)
+
+    def loss(self, batch: Batch, examples: Examples) -> Outcome:
+        y, clean, adversarial = batch.y, self.logits(batch.x), self.logits(examples.x)
         doubt = 1 - clean.softmax(1).gather(1, y[:, None])[:, 0]
         loss = boosted_cross_entropy(adversarial, y) + self.config.beta * kl(clean, adversarial) * doubt
-        return Outcome(loss.mean(), right, hits(adversarial, y))
+        return Outcome(loss.mean(), examples.right, hits(adversarial, y))
 
 
 def boosted_cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
