@@ -1,12 +1,15 @@
 """Which device to compute on, how much of its memory to use, and why."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from advtool.distributed import processes
+from advtool.distributed import Processes, processes, share_of_machine
 from advtool.errors import UsageError
 
 _CPU_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
@@ -25,26 +28,65 @@ class Settings:
 def choose(name: str) -> tuple[torch.device, str]:
     """The device of that name and the reason for it; ``auto`` takes the fastest that there is.
 
+    Of several processes each takes the GPU of its number on this machine.
+
     Raises
     ------
     UsageError
-        if there is no such device
+        if there is no such device, or not one for each process
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            if (here := processes()).world > 1:
-                torch.cuda.set_device(here.local_rank)
-            return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
-        if torch.backends.mps.is_available():
-            return torch.device("mps"), "mps (Apple GPU)"
-        return torch.device("cpu"), f"cpu ({torch.get_num_threads()} threads; no GPU found)"
+        return _fastest()
+    here = processes()
+    if here.world > 1 and name.startswith("cuda:"):
+        raise UsageError("of several processes each takes a GPU of its own: cuda", parameter="device", value=name)
     try:
         device = torch.device(name)
+        if here.world > 1 and device.type == "cuda":
+            _take_own(here)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises, by kind of device
         message = f"not available ({str(error).splitlines()[0]})"
         raise UsageError(message, parameter="device", value=name) from None
     return device, f"{name} (as asked)"
+
+
+def _fastest() -> tuple[torch.device, str]:
+    """A GPU that torch can run something on, or else the CPU, and why."""
+    missing = "no GPU found"
+    if torch.cuda.is_available():
+        if (here := processes()).world > 1:
+            _take_own(here)
+        try:
+            torch.ones(1, device="cuda").add(1).item()
+            return torch.device("cuda"), f"cuda ({torch.cuda.get_device_name()})"
+        except RuntimeError as error:
+            missing = f"{torch.cuda.get_device_name()} does not run: {str(error).splitlines()[0]}"
+    elif torch.backends.mps.is_available():
+        return torch.device("mps"), "mps (Apple GPU)"
+    return torch.device("cpu"), f"cpu ({torch.get_num_threads()} threads; {missing})"
+
+
+def _take_own(here: Processes) -> None:
+    """Compute on the GPU of this process's number."""
+    if here.local_rank >= (count := torch.cuda.device_count()):
+        message = f"{count} GPUs are too few for {here.local_rank + 1} processes on this machine"
+        raise UsageError(message, parameter="device", value="cuda")
+    torch.cuda.set_device(here.local_rank)
+
+
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """Convolutions and products on GPUs in float32 and not in TF32, of which torch makes float32 by default."""
+    places: list[Any] = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
+    before = [place.fp32_precision for place in places]
+    try:
+        for place in places:
+            place.fp32_precision = "ieee"
+        yield
+    finally:
+        for place, precision in zip(places, before, strict=True):
+            place.fp32_precision = precision
 
 
 def use_amp(asked: bool | None, device: torch.device, training: bool = True) -> bool:
@@ -57,7 +99,9 @@ def use_amp(asked: bool | None, device: torch.device, training: bool = True) -> 
         return asked
     if device.type == "cpu" and not training:
         return any(getattr(torch.cpu, name, bool)() for name in _CPU_BFLOAT16)
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if device.type != "cuda":
+        return False
+    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def float64(x: Tensor) -> Tensor:
@@ -69,7 +113,15 @@ def memory_budget(device: torch.device, asked_gib: float | None) -> float:
     """Bytes of pixels to hold at most: as asked, else half of the memory that is free."""
     if asked_gib is not None:
         return asked_gib * 2**30
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = _free_memory() / share_of_machine()
     if device.type == "cuda":
         free = min(free, torch.cuda.mem_get_info(device)[0])
     return free / 2
+
+
+def _free_memory() -> float:
+    """Bytes of memory that are free; where the system does not say, a quarter of all."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    if "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * page
+    return os.sysconf("SC_PHYS_PAGES") * page / 4

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 TIMEOUT = timedelta(hours=24)
 """How long a process waits for the others; torchrun ends them at once when one dies."""
@@ -30,16 +34,31 @@ def processes() -> Processes:
     return Processes(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
 
 
+def share_of_machine() -> int:
+    """How many of the processes are on this machine, and have to share its memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if processes().world > 1 else 1
+
+
 @contextmanager
-def joined(cuda: bool = False) -> Iterator[Processes]:
-    """Join the group of processes while the block lasts: nccl on GPUs, gloo on CPUs. Nothing, if there is only one."""
+def joined(device: "torch.device | None" = None) -> Iterator[Processes]:
+    """Join the group of processes while the block lasts. Nothing, if there is only one.
+
+    Parameters
+    ----------
+    device : on which tensors are exchanged: by nccl if it is a GPU. Without one gloo exchanges counts and names on the
+        CPU, so that several processes may share a GPU
+    """
     here = processes()
     if here.world == 1:
         yield here
         return
     import torch.distributed
 
-    torch.distributed.init_process_group("nccl" if cuda else "gloo", timeout=TIMEOUT)
+    if device is not None and device.type == "cuda":
+        place = torch.device("cuda", torch.cuda.current_device())
+        torch.distributed.init_process_group("nccl", timeout=TIMEOUT, device_id=place)
+    else:
+        torch.distributed.init_process_group("gloo", timeout=TIMEOUT)
     try:
         yield here
     finally:

@@ -5,9 +5,6 @@ from typing import ClassVar
 
 from advtool.options import Options, option
 
-BATCH_SIZE = 512
-"""Images at a time, where a command is not told how many."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Amount(Options):
@@ -31,7 +28,12 @@ class Machine(Options):
         "--device", metavar="NAME", default="auto", help="auto, cpu, cuda, cuda:1 or mps.", unset="the fastest found"
     )
     batch_size: int | None = option(
-        "--batch-size", metavar="N", minimum=1, help="Images at a time.", unset=str(BATCH_SIZE), decides=False
+        "--batch-size",
+        metavar="N",
+        minimum=1,
+        help="Images at a time.",
+        unset="by their size, at most 512",
+        decides=False,
     )
 
 

@@ -34,8 +34,21 @@ def normal(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tenso
 
 def _bits(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tensor:
     counter = torch.arange(1, math.prod(shape[1:]) + 1, device=ids.device)
-    start = _mix(ids + _mix(torch.tensor(seed, device=ids.device) * _GOLDEN + 1))
+    start = _mix(ids + _wrapped(_mixed(_wrapped(seed * _GOLDEN + 1))))
     return _mix(start[:, None] + counter * _GOLDEN).view(shape)
+
+
+def _mixed(x: int) -> int:
+    """`_mix` of a number of 64 bits, which needs no tensor on the device."""
+    x %= 1 << 64
+    for shift, factor in ((30, _MIX_1), (27, _MIX_2)):
+        x = (x ^ x >> shift) * factor % (1 << 64)
+    return x ^ x >> 31
+
+
+def _wrapped(x: int) -> int:
+    """A number as a signed one of 64 bits."""
+    return (x + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor
 Result = TypeVar("Result")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 32 << 20
-_SAYS = ("out of memory", "not enough memory")
+_SAYS = ("out of memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
+_MOST, _COMPONENTS = 512, 1 << 24
 
 
 class MemoryWarning(UserWarning):
@@ -24,6 +25,12 @@ class _Limit:
     """The most images at a time that fitted, once some did not."""
 
     at_most: int | None = None
+
+
+def images_at_a_time(shape: tuple[int, int, int]) -> int:
+    """How many images of a shape C×H×W to work on at a time, where nobody says: 512, or about 17 million components."""
+    channels, height, width = shape
+    return min(_MOST, max(1, _COMPONENTS // (channels * height * width)))
 
 
 def in_halves(compute: Callable[[slice], Result], n: int) -> list[Result]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool.ball import Ball
+from advtool.device import in_float32
 from advtool.errors import UsageError
 from advtool.memory import in_halves
 from advtool.prepared import Network, exact, in_full, not_finite, plain, prepare, untouched
@@ -41,7 +42,7 @@ def attack(
                 raise UsageError(f"{function.__name__} is for {only.name} balls", parameter="ball", value=ball.name)
             if not (minimal or ball.is_bounded):
                 raise UsageError(f"{function.__name__} needs a radius", parameter="eps")
-            with torch.inference_mode(False), torch.enable_grad(), untouched(exact(model)):
+            with torch.inference_mode(False), torch.enable_grad(), in_float32(), untouched(exact(model)):
                 inputs, labels = usable(inputs.detach()), usable(labels)
                 network = prepare(model, inputs, amp=True) if options.get("amp") else plain(model)
                 adversarial = function(network, inputs, labels, ball, *args, **options).detach()
@@ -85,7 +86,8 @@ def exact_logits(model: nn.Module, x: Tensor) -> Tensor:
     AdvtoolError
         if one is not finite
     """
-    logits = in_full(exact(model)(x))
+    with in_float32():
+        logits = in_full(exact(model)(x))
     if not logits.detach().isfinite().all():
         raise not_finite()
     return logits

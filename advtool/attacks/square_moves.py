@@ -71,7 +71,7 @@ class L2Moves:
         h = max(min(height, width) // 5, 1)
         rows, columns = height // h, width // h
         u = keyed.uniform((n, c + 1, rows, 1, columns, 1), ids, seed)
-        bump = _bump(h).to(inputs)
+        bump = _bump(h, inputs.device, inputs.dtype)
         tiles = torch.where(u[:, :1] < 0.5, bump[:, None, :], bump.T[:, None, :]) * _sign(u[:, 1:])
         delta = torch.zeros_like(inputs)
         top, left = (height - rows * h) // 2, (width - columns * h) // 2
@@ -87,7 +87,7 @@ class L2Moves:
         delta = delta.scatter(2, first, 0)
         freed = delta.gather(2, second).square().sum(2, keepdim=True)
         in_first = old.square().sum(2, keepdim=True)
-        bump = _bump(h).to(x)
+        bump = _bump(h, x.device, x.dtype)
         bump = torch.where(u[:, 4, None, None] < 0.5, bump.flatten(), bump.T.flatten())
         new = bump * _sign(u[:, 5:, None]) + old / (in_first.sqrt() + _SMALL)
         new = new / (new.norm(dim=2, keepdim=True) + _SMALL) * (unused / c + in_first + freed).sqrt()
@@ -134,10 +134,10 @@ def _sign(u: Tensor) -> Tensor:
 
 
 @lru_cache
-def _bump(h: int) -> Tensor:
+def _bump(h: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Two pyramids side by side, one up, one down, together of norm 1: h×h."""
     bump = torch.cat([_pyramid(h // 2, h), -_pyramid(h - h // 2, h)])
-    return bump / bump.norm()
+    return (bump / bump.norm()).to(device, dtype)
 
 
 def _pyramid(height: int, width: int) -> Tensor:

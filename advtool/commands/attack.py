@@ -14,7 +14,7 @@ from advtool.data.arrays import SampleChecker
 from advtool.data.beginning import begin
 from advtool.data.sources import Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
-from advtool.groups import BATCH_SIZE
+from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import restore
 from advtool.registry import Planned
 
@@ -29,7 +29,7 @@ def run(options: Attack) -> None:
     target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
     model = restore(file).to(device)
     amp = devices.use_amp(options.amp, device, training=False)
-    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape), options.seed, amp)
     preprocessing = options.preprocessing(preprocessing_of(file, model))
     options = _resolved(options, attack, source, settings)
     record = {
@@ -57,7 +57,7 @@ def run(options: Attack) -> None:
     console.detail(f"device: {reason}")
     tally = AdversarialTally()
     todo = target.todo(after, itertools.islice(begun.samples, options.limit))
-    with distributed.joined(device.type == "cuda"), console.bar(f"attacking ({attack.name})", options.limit) as advance:
+    with distributed.joined(), console.bar(f"attacking ({attack.name})", options.limit) as advance:
         check = SampleChecker(after, preprocessing=begun.preprocessing)
         attacked = adversarial_samples(todo, check, model, attack, settings, tally, options.format, advance)
         target.write(after, attacked)

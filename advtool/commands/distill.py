@@ -16,11 +16,11 @@ from advtool.data.sources import Reader, Source
 from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Starts, gather
-from advtool.groups import BATCH_SIZE
 from advtool.io.checkpoints import CheckpointFile
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 from advtool.io.shape import Shape
+from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
 
@@ -46,7 +46,7 @@ def run(options: Distill) -> None:
     _check_classes(model, reader.head, source.name, file)
     recipe = _recipe(options, model.spec.shape)
     amp = devices.use_amp(options.amp, device, training=False)
-    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape), options.seed, amp)
     options = _resolved(options, source, recipe, settings)
     with representation(model, options.layer):
         pass  # there is such a layer
@@ -74,7 +74,7 @@ def run(options: Distill) -> None:
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {begun.starts.described}")
     tally = DistilledTally()
     todo = target.todo(head, itertools.islice(begun.samples, options.limit))
-    with distributed.joined(device.type == "cuda"), console.training_bar(begun.n) as advance:
+    with distributed.joined(), console.training_bar(begun.n) as advance:
 
         def progress(count: float, distance: float) -> None:
             advance(count, "distilling", f"relative distance {distance:.3f}")

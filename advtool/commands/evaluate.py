@@ -1,5 +1,6 @@
 """What ``advtool eval`` does once its options are read: read, evaluate, report."""
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -23,9 +24,9 @@ from advtool.evaluation.batch import Progress
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.run import together
 from advtool.evaluation.running import Running, Subject
-from advtool.groups import BATCH_SIZE
 from advtool.io.atomic import is_special
 from advtool.io.checkpoints import CheckpointFile
+from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
 from advtool.preprocessing import Preprocessing
@@ -58,7 +59,8 @@ def run(options: Evaluate) -> None:
     device, reason = devices.choose(options.device)
     inputs = _inputs(options, device)
     amp = devices.use_amp(options.amp, device, training=False)
-    settings = devices.Settings(device, options.batch_size or BATCH_SIZE, options.seed, amp)
+    largest = max((model.spec.shape for model in inputs.models), key=math.prod)
+    settings = devices.Settings(device, options.batch_size or images_at_a_time(largest), options.seed, amp)
     if options.dry_run:
         (first, *others) = {*inputs.preprocessings}
         options = options.decided(None if others else applied(inputs.source, first))
@@ -113,7 +115,7 @@ def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devi
         )
         for file, model in zip(inputs.files, inputs.models, strict=True)
     ]
-    with distributed.joined(settings.device.type == "cuda"):
+    with distributed.joined():
         for preprocessing in dict.fromkeys(inputs.preprocessings):
             mine = [n for n, each in enumerate(inputs.preprocessings) if each == preprocessing]
             part = None if several or plan.searches else BYTES

@@ -11,9 +11,9 @@ from advtool.data.arrays import SampleChecker
 from advtool.data.beginning import needed
 from advtool.datasets.predicted import predicted_samples
 from advtool.datasets.relabelled import Relabelled, RelabelTally
-from advtool.groups import BATCH_SIZE
 from advtool.io.head import LabelledHead
 from advtool.io.samples import Sample
+from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import restore
 
 
@@ -29,7 +29,7 @@ def predicted(
     check_size(model, shape, name, file)
     model = fit(model, head, name, file)
     console.detail(f"device: {reason}")
-    settings = devices.Settings(device, options.batch_size or BATCH_SIZE)
+    settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape))
     check = SampleChecker(replace(head, shape=shape), preprocessing=preprocessing)
     record = {"rule": "predict", "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch}}
     return Relabelled(model.spec.classes, record, predicted_samples(samples, check, model, settings, tally))

@@ -73,7 +73,7 @@ def run(options: Train) -> None:
     def complete(run: TrainingRun, place: output.Destination | None) -> dict:
         return _complete(run, place, options, reason, test_images)
 
-    with distributed.joined(device.type == "cuda"):
+    with distributed.joined(device):
         if only:
             _train(training, only, options, complete)
         else:

@@ -20,7 +20,7 @@ from advtool.data.batches import in_order
 from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.evaluation.statistics import wilson
-from advtool.prepared import untouched
+from advtool.prepared import Network, prepare, untouched
 from advtool.registry import Attack
 
 IMAGES = 100
@@ -63,7 +63,9 @@ def red_flags(
         if report["adversarial"]:
             found |= _about_gradients(model, x, y)
             found["black-box"] = _black_box_wins(report["adversarial"], attacks)
-            found |= _about_attacks(_Trial(model, x, y, ids, settings.seed), report["adversarial"])
+            found |= _about_attacks(
+                _Trial(prepare(model, x, settings.amp), x, y, ids, settings.seed), report["adversarial"]
+            )
     return [{"name": name, "detail": detail} for name, detail in found.items() if detail]
 
 
@@ -127,9 +129,9 @@ def _about_gradients(model: nn.Module, x: Tensor, y: Tensor) -> Found:
 
 @dataclass(frozen=True)
 class _Trial:
-    """A model and images, to try attacks on."""
+    """A model's network and images, to try attacks on."""
 
-    model: nn.Module
+    network: Network
     x: Tensor
     y: Tensor
     ids: Tensor
@@ -138,8 +140,9 @@ class _Trial:
     def standing(self, attack: str, ball: Ball, **asked: Any) -> float:
         """The share of the images that an attack leaves standing."""
         planned = registry.get(attack).plan(ball, asked)
-        adversarial = planned(self.model, self.x, self.y, ids=self.ids, seed=seeds.derive(self.seed, "flags"))
-        return float((predictions_of(self.model, adversarial) == self.y).float().mean())
+        seed = seeds.derive(self.seed, "flags")
+        adversarial = planned(self.network, self.x, self.y, ids=self.ids, seed=seed, early_stop=True)
+        return float((predictions_of(self.network, adversarial) == self.y).float().mean())
 
 
 def _about_attacks(trial: _Trial, entries: Sequence[Mapping[str, Any]]) -> Found:

@@ -18,9 +18,8 @@ from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.running import SCHEMA, Running, Subject
 from advtool.io.head import Head
 from advtool.io.unit import in_unit
+from advtool.memory import images_at_a_time
 from advtool.models.classifier import Classifier
-
-BATCH_SIZE = 512
 
 Data = Images | tuple[Tensor, Tensor]
 """Images in memory, or (pixels in [0, 1], N×C×H×W; labels, N)."""
@@ -45,7 +44,7 @@ def evaluate(
     per_sample: str | Path | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     amp: bool | None = None,
     progress: Progress = unseen,
 ) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def evaluate(
     per_sample : JSON lines to write what became of each image to; an interrupted evaluation goes on from them
     seed : of the random starts, and of the images that are drawn
     device : to compute on; by default where the model is
-    batch_size : images at a time
+    batch_size : images at a time; by default by their size, at most 512
     amp : drive attacks in bfloat16, where successes are confirmed in float32; by default where it is faster
     progress : called with the number of images that were gone through
 
@@ -101,8 +100,9 @@ def evaluate(
     subjects = [Subject(each, name) for name, each in named.items()]
     check(plan, per_sample, len(subjects))
     chosen = _device(device, subjects)
-    settings = Settings(chosen, batch_size, seed, devices.use_amp(amp, chosen, training=False))
     data = images if isinstance(images, Images) else from_tensors(*images, model=subjects[0].model)
+    size = batch_size or images_at_a_time(data.head.shape)
+    settings = Settings(chosen, size, seed, devices.use_amp(amp, chosen, training=False))
     reports = [
         report(
             plan,

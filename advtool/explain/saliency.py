@@ -4,16 +4,19 @@ Attributions are N×C×H×W like the images. They are of the loss, where positiv
 cross-entropy of the label, or of the label's logit, where positive means that it speaks for the label.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advtool import keyed, seeds
-from advtool.attacks.guard import logits_of
+from advtool.attacks.guard import exact_logits, logits_of
 from advtool.attacks.losses import log_odds
 from advtool.device import float64
 from advtool.errors import AdvtoolError
-from advtool.prepared import untouched
+from advtool.prepared import Network, prepare, untouched
 
 QUANTITIES = ("loss", "logit")
 SMOOTHGRAD_COPIES = 50
@@ -37,8 +40,8 @@ def gradient(model: nn.Module, inputs: Tensor, labels: Tensor, of: str = "loss")
     AdvtoolError
         if a logit or a gradient is not finite
     """
-    with untouched(model):
-        return _gradient(model, inputs, labels, of)
+    with _driven(model, inputs) as network:
+        return _finite(_gradient(network, inputs, labels, of))
 
 
 def integrated_gradients(
@@ -60,19 +63,19 @@ def integrated_gradients(
     steps : points on the line. By default 64, and four times as many, up to 4,096, for the images whose
         `completeness_error` is more than 1%
     """
-    with untouched(model):
+    with _driven(model, inputs) as network:
         if steps is not None:
-            return _integrated(model, inputs, labels, of, baseline, steps)
-        found = _integrated(model, inputs, labels, of, baseline, _FIRST_STEPS)
+            return _finite(_integrated(network, inputs, labels, of, baseline, steps))
+        found = _integrated(network, inputs, labels, of, baseline, _FIRST_STEPS)
         more = 4 * _FIRST_STEPS
         while more <= _LAST_STEPS:
             off = completeness_error(model, inputs, labels, found, of, baseline) > COMPLETE
             rows = off.nonzero()[:, 0].to(inputs.device)
             if not len(rows):
                 break
-            found[rows] = _integrated(model, inputs[rows], labels[rows], of, baseline, more)
+            found[rows] = _integrated(network, inputs[rows], labels[rows], of, baseline, more)
             more *= 4
-        return found
+        return _finite(found)
 
 
 def smoothgrad(
@@ -97,10 +100,10 @@ def smoothgrad(
     """
     ids = torch.arange(len(inputs), device=inputs.device) if ids is None else ids
     total = torch.zeros_like(inputs)
-    with untouched(model):
+    with _driven(model, inputs) as network:
         for copy in range(copies):
-            total += _gradient(model, inputs + noise(inputs, variance, ids, seed, copy), labels, of)
-    return total / copies
+            total += _gradient(network, inputs + noise(inputs, variance, ids, seed, copy), labels, of)
+    return _finite(total / copies)
 
 
 def noise(like: Tensor, variance: float, ids: Tensor, seed: int, copy: int) -> Tensor:
@@ -116,26 +119,40 @@ def completeness_error(
 
     In float64, and so on the CPU if the device has no such numbers.
     """
-    ends = [_quantity(logits_of(model, x), labels, of) for x in (inputs, torch.full_like(inputs, baseline))]
+    ends = [_quantity(exact_logits(model, x), labels, of) for x in (inputs, torch.full_like(inputs, baseline))]
     wanted = float64(ends[0]) - float64(ends[1])
     off = (float64(attributions).flatten(1).sum(1) - wanted).abs()
     return torch.where(off > 0, off / wanted.abs(), 0.0)
 
 
-def _integrated(model: nn.Module, inputs: Tensor, labels: Tensor, of: str, baseline: float, steps: int) -> Tensor:
+@contextmanager
+def _driven(model: nn.Module, inputs: Tensor) -> Iterator[Network]:
+    """The model's network in float32, left as it was found; whether its logits were finite is asked at the end."""
+    with untouched(model):
+        network = prepare(model, inputs)
+        yield network
+        network.check()
+
+
+def _integrated(network: Network, inputs: Tensor, labels: Tensor, of: str, baseline: float, steps: int) -> Tensor:
     total = torch.zeros_like(inputs)
     for step in range(steps):
         point = baseline + (step + 0.5) / steps * (inputs - baseline)
-        total += _gradient(model, point, labels, of)
+        total += _gradient(network, point, labels, of)
     return (inputs - baseline) * total / steps
 
 
-def _gradient(model: nn.Module, inputs: Tensor, labels: Tensor, of: str) -> Tensor:
-    x = inputs.detach().clone().requires_grad_(True)
-    with torch.enable_grad():
-        (found,) = torch.autograd.grad(_quantity(logits_of(model, x), labels, of).sum(), x)
+def _finite(found: Tensor) -> Tensor:
+    """The attributions, if they are numbers."""
     if not found.isfinite().all():
         raise AdvtoolError("the model's gradient is not finite")
+    return found
+
+
+def _gradient(network: Network, inputs: Tensor, labels: Tensor, of: str) -> Tensor:
+    x = inputs.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        (found,) = torch.autograd.grad(_quantity(logits_of(network, x), labels, of).sum(), x)
     return found
 
 

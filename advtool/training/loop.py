@@ -9,6 +9,7 @@ from torch import Tensor
 
 from advtool import seeds
 from advtool.attacks.success import looks
+from advtool.ball import precise
 from advtool.data.augment import augment
 from advtool.data.batches import Batches, number_of_groups
 from advtool.errors import AdvtoolError
@@ -37,7 +38,7 @@ class Tally:
 
     def add(self, count: int, outcome: Outcome) -> None:
         self.n += count
-        self.loss = self.loss + outcome.loss.detach().double() * count
+        self.loss = self.loss + precise(outcome.loss.detach()) * count
         if outcome.clean is not None:
             self.clean = (self.clean or 0) + outcome.clean
         if outcome.adversarial is not None:

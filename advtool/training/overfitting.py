@@ -8,9 +8,11 @@ from torch import Tensor
 
 from advtool import registry, seeds
 from advtool.attacks.guard import predictions_of
+from advtool.distributed import processes
 from advtool.models.classifier import Classifier
 from advtool.prepared import untouched
 from advtool.training.config import TrainConfig
+from advtool.training.parallel import Share
 
 STEPS = 10
 IMAGES = 256
@@ -44,6 +46,7 @@ class Guard:
         attacked = self._attack(model, x, y, ids=ids, seed=seed, amp=amp)
         with untouched(model):
             accuracy = int((predictions_of(model, attacked) == y).sum()) / len(y)
+        (accuracy,) = Share.mine().total([accuracy if processes().is_first else 0.0], y.device)  # all decide alike
         fell = accuracy < max((record["pgd_accuracy"] for record in history), default=0) - TOLERATED
         return {"pgd_accuracy": accuracy, **({"collapsed": True} if fell else {})}
 

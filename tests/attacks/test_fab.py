@@ -6,7 +6,7 @@ import pytest
 import torch
 from minimal_problems import digits, edge, linear, quadratic
 
-from advtool.attacks import L2, fab
+from advtool.attacks import L2, Linf, fab, hyperplane
 from advtool.registry import ball
 
 norms = pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -84,3 +84,18 @@ def test_not_worse_than_torchattacks(norm, eps):
         theirs_broken = both & (ball(norm).norm(theirs - x) <= eps)
         assert broken.sum() >= theirs_broken.sum()
         assert ball(norm).norm(ours - x)[both].mean() < 1.01 * ball(norm).norm(theirs - x)[both].mean()
+
+
+@pytest.mark.parametrize("ball", [L2(), Linf()])
+def test_hyperplanes_are_reached_by_sorting_as_by_newton(ball, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(300, 40, generator=generator, dtype=torch.float64)
+    points[:, :5] = points[:, :5].round()  # at the edge of the box
+    normals = torch.randn(300, 40, generator=generator, dtype=torch.float64) * torch.rand(40, generator=generator) ** 3
+    normals[:, 7], normals[0] = 0, 0
+    gaps = torch.randn(300, generator=generator, dtype=torch.float64) * torch.logspace(-3, 2, 300)
+    by_newton = hyperplane.to_hyperplane(points, normals, gaps, ball)
+    monkeypatch.setattr(hyperplane, "_by_newton", hyperplane._by_sorting)
+    torch.testing.assert_close(hyperplane.to_hyperplane(points, normals, gaps, ball), by_newton)
+    out_of_reach = (normals * by_newton).sum(1).sub(gaps).abs() > 1e-9
+    assert 10 < int(out_of_reach.sum()) < 290

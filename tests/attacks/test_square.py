@@ -77,11 +77,11 @@ def test_bumps_are_those_of_torchattacks(h, monkeypatch):
     torchattacks = pytest.importorskip("torchattacks")
     reference = torchattacks.Square(Curved())
     monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.zeros(1))
-    torch.testing.assert_close(_bump(h), reference.eta(h))
+    torch.testing.assert_close(_bump(h, torch.device("cpu"), torch.float32), reference.eta(h))
 
 
 def test_the_smallest_bump_is_one_pixel():
-    assert _bump(1).tolist() == [[-1.0]]
+    assert _bump(1, torch.device("cpu"), torch.float32).tolist() == [[-1.0]]
 
 
 def test_squares_are_anywhere_in_the_image_and_nowhere_else():
