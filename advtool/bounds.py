@@ -57,6 +57,8 @@ ROWS = 2_000_000
 """Lines of such a file."""
 KIT_BYTES = MIB
 """Of ``meta.mat`` and ``map_clsloc.txt`` of ImageNet's development kit."""
+NUMBER_LENGTH = 1_000
+"""Characters of a number in an option or a list."""
 PATTERN_LENGTH = 65_536
 """Characters of a brace pattern."""
 BRACES = 50

@@ -46,7 +46,7 @@ class Precision(Options):
     amp: bool | None = option(
         "--amp/--no-amp",
         help="Compute in bfloat16; successes of attacks are confirmed in float32.",
-        unset="on for CUDA, and for attacks on CPUs with bfloat16 instructions",
+        unset="on for GPUs and CPUs with bfloat16 instructions",
     )
 
 

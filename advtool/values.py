@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from advtool import bounds
 from advtool.errors import UsageError
 
 
@@ -14,7 +15,7 @@ def number(given: str) -> float:
     from fractions import Fraction
 
     try:
-        if not given.isascii() or "_" in given:  # which Python takes, and nobody means
+        if len(given) > bounds.NUMBER_LENGTH or not given.isascii() or "_" in given:  # Python's, which nobody means
             raise ValueError
         value = float(Fraction(given.strip())) if "/" in given else float(given)
     except ZeroDivisionError:
@@ -41,7 +42,7 @@ def fractions(given: str) -> tuple[float, ...]:
 
 def integer(given: str) -> int:
     """A whole number in ASCII digits, with or without a sign, below 10¹⁸."""
-    if not re.fullmatch(r"[+-]?[0-9]+", given.strip()):
+    if len(given) > bounds.NUMBER_LENGTH or not re.fullmatch(r"[+-]?[0-9]+", given.strip()):
         raise UsageError("not a whole number", value=given)
     if len(given) > 18:
         raise UsageError("has more than 18 digits", value=given)

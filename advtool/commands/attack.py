@@ -28,7 +28,7 @@ def run(options: Attack) -> None:
     suffix = f"{attack.name}-{options.adv}"
     target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
     model = restore(file).to(device)
-    amp = devices.use_amp(options.amp, device, training=False)
+    amp = devices.use_amp(options.amp, device)
     settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape), options.seed, amp)
     preprocessing = options.preprocessing(preprocessing_of(file, model))
     options = _resolved(options, attack, source, settings)

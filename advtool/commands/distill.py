@@ -45,7 +45,7 @@ def run(options: Distill) -> None:
     check_size(model, reader.head.shape or model.spec.shape, source.name, file)
     _check_classes(model, reader.head, source.name, file)
     recipe = _recipe(options, model.spec.shape)
-    amp = devices.use_amp(options.amp, device, training=False)
+    amp = devices.use_amp(options.amp, device)
     settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape), options.seed, amp)
     options = _resolved(options, source, recipe, settings)
     with representation(model, options.layer):

@@ -58,7 +58,7 @@ def run(options: Evaluate) -> None:
         output.check_directory(Path(options.per_sample).parent, "per_sample")
     device, reason = devices.choose(options.device)
     inputs = _inputs(options, device)
-    amp = devices.use_amp(options.amp, device, training=False)
+    amp = devices.use_amp(options.amp, device)
     largest = max((model.spec.shape for model in inputs.models), key=math.prod)
     settings = devices.Settings(device, options.batch_size or images_at_a_time(largest), options.seed, amp)
     if options.dry_run:

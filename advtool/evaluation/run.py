@@ -102,7 +102,7 @@ def evaluate(
     chosen = _device(device, subjects)
     data = images if isinstance(images, Images) else from_tensors(*images, model=subjects[0].model)
     size = batch_size or images_at_a_time(data.head.shape)
-    settings = Settings(chosen, size, seed, devices.use_amp(amp, chosen, training=False))
+    settings = Settings(chosen, size, seed, devices.use_amp(amp, chosen))
     reports = [
         report(
             plan,

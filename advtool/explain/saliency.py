@@ -41,7 +41,7 @@ def gradient(model: nn.Module, inputs: Tensor, labels: Tensor, of: str = "loss")
         if a logit or a gradient is not finite
     """
     with _driven(model, inputs) as network:
-        return _finite(_gradient(network, inputs, labels, of))
+        return _finite(network, _gradient(network, inputs, labels, of))
 
 
 def integrated_gradients(
@@ -65,7 +65,7 @@ def integrated_gradients(
     """
     with _driven(model, inputs) as network:
         if steps is not None:
-            return _finite(_integrated(network, inputs, labels, of, baseline, steps))
+            return _finite(network, _integrated(network, inputs, labels, of, baseline, steps))
         found = _integrated(network, inputs, labels, of, baseline, _FIRST_STEPS)
         more = 4 * _FIRST_STEPS
         while more <= _LAST_STEPS:
@@ -75,7 +75,7 @@ def integrated_gradients(
                 break
             found[rows] = _integrated(network, inputs[rows], labels[rows], of, baseline, more)
             more *= 4
-        return _finite(found)
+        return _finite(network, found)
 
 
 def smoothgrad(
@@ -103,7 +103,7 @@ def smoothgrad(
     with _driven(model, inputs) as network:
         for copy in range(copies):
             total += _gradient(network, inputs + noise(inputs, variance, ids, seed, copy), labels, of)
-    return _finite(total / copies)
+    return _finite(network, total / copies)
 
 
 def noise(like: Tensor, variance: float, ids: Tensor, seed: int, copy: int) -> Tensor:
@@ -127,11 +127,9 @@ def completeness_error(
 
 @contextmanager
 def _driven(model: nn.Module, inputs: Tensor) -> Iterator[Network]:
-    """The model's network in float32, left as it was found; whether its logits were finite is asked at the end."""
+    """The model's network in float32; the model is left as it was found."""
     with untouched(model):
-        network = prepare(model, inputs)
-        yield network
-        network.check()
+        yield prepare(model, inputs)
 
 
 def _integrated(network: Network, inputs: Tensor, labels: Tensor, of: str, baseline: float, steps: int) -> Tensor:
@@ -142,8 +140,9 @@ def _integrated(network: Network, inputs: Tensor, labels: Tensor, of: str, basel
     return (inputs - baseline) * total / steps
 
 
-def _finite(found: Tensor) -> Tensor:
-    """The attributions, if they are numbers."""
+def _finite(network: Network, found: Tensor) -> Tensor:
+    """The attributions, if they and the logits are numbers."""
+    network.check()
     if not found.isfinite().all():
         raise AdvtoolError("the model's gradient is not finite")
     return found

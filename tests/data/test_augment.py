@@ -4,7 +4,7 @@ import torch
 
 from advtool import keyed
 from advtool.data.augment import PADDING, augment
-from advtool.training.options import AUGMENTATIONS
+from advtool.training.optimisation import AUGMENTATIONS
 
 N = 40
 IDS = keyed.ids_of(f"k{i}" for i in range(N))
