@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from advtool.ball import Ball
 
 TRAINING_STEPS = 7
-OWN = {"trades": (10, 0.007 / 0.031), "mart": (10, 0.007 / 0.031)}
-"""Steps and their length in units of eps of methods that have their own, as in their authors' programs."""
+OWN = {"trades": (10, 7 / 31), "mart": (10, 7 / 31)}
+"""Steps and their length in units of eps of methods that have their own: 0.007 for 0.031 in their authors' programs."""
 
 ONE_STEP = {"fast": (1.25, True), "n-fgsm": (1.0, True), "free": (1.0, False)}
 """Objectives that train on one step at a time: its length in units of eps, and whether it starts at random."""

@@ -89,14 +89,14 @@ def measured(row: Row, nets: Path, rounds: int, threads: int) -> dict[str, Any]:
     """The medians of all that do a row's job."""
     eps = EPS.get(row.net.partition("-")[0], 0.5)
     times: dict[str, list[dict[str, float]]] = {}
-    missing = set()
+    missing: dict[str, str] = {}
     for _ in range(rounds):
         for library in ("advtool", *row.others):
             if library in missing:
                 continue
             figures = run(f"{library}:{row.what}", nets / f"{row.net}.safetensors", eps, row.n, threads)
-            if figures is None:
-                missing.add(library)
+            if isinstance(figures, str):
+                missing[library] = figures
             else:
                 times.setdefault(library, []).append(figures)
     medians = {
@@ -106,16 +106,18 @@ def measured(row: Row, nets: Path, rounds: int, threads: int) -> dict[str, Any]:
     others = [figures["cpu"] for library, figures in medians.items() if library != "advtool"]
     ratio = min(others) / medians["advtool"]["cpu"] if others else None
     about = {"job": row.what, "net": row.net, "n": row.n, "wanted": row.wanted, "ratio": ratio}
-    return {**about, "times": medians, "missing": sorted(missing)}
+    return {**about, "times": medians, "missing": missing}
 
 
-def run(job: str, net: Path, eps: float, n: int, threads: int) -> dict[str, float] | None:
-    """The figures of one process; None if the library is not installed."""
+def run(job: str, net: Path, eps: float, n: int, threads: int) -> dict[str, float] | str:
+    """The figures of one process, or why there are none."""
     line = [sys.executable, "-m", "benchmarks.measure", job, str(net), "l2", str(eps), str(n), str(threads)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(line, capture_output=True, text=True, env=environment)
     if done.returncode == MISSING:
-        return None
+        return "is not installed"
+    if done.returncode and not job.startswith("advtool:"):
+        return f"fails: {done.stderr.splitlines()[-1]}"
     if done.returncode:
         raise SystemExit(f"{job} on {net}:\n{done.stderr}")
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -132,7 +134,7 @@ def line(found: dict[str, Any]) -> str:
     """A row of the table."""
     times = {library: _shown(figures) for library, figures in found["times"].items()}
     others = [f"{library} {shown}" for library, shown in times.items() if library != "advtool"]
-    others += [f"{library} is not installed" for library in found["missing"]]
+    others += [f"{library} {why}" for library, why in found["missing"].items()]
     ratio = "" if found["ratio"] is None else f"{found['ratio']:.2f}"
     cells = (found["job"], found["net"], found["n"], times["advtool"], "; ".join(others), ratio, found["wanted"] or "")
     return "| " + " | ".join(map(str, cells)) + " |"

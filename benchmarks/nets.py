@@ -54,7 +54,7 @@ def problem(net: Path, norm: str, eps: float, n: int) -> Problem:
     kind = net.name.partition("-")[0]
     data = RECIPES[kind][0] if kind == "digits" else str((net.parent / "data").resolve() / RECIPES[kind][0])
     images = load(resolve(data, "test"), n)
-    x = torch.from_numpy(images.pixels).float()
+    x = torch.from_numpy(images.pixels).float().contiguous()
     return Problem(model, x / 255 if images.pixels.dtype.kind == "u" else x, torch.tensor(images.labels), norm, eps)
 
 

@@ -9,6 +9,7 @@ CAPS = {
     "-n": 48,
     "--columns": 4,
     "--epochs": 1,
+    "--eps-warmup": 1,
     "--points": 3,
     "--size": 32,
     "--steps": 2,

@@ -44,7 +44,7 @@ class Adversary(Options):
         "--step-size",
         metavar="A",
         help="Length of a step, on the [0,1] pixel scale.",
-        unset="eps/5 in l2, eps/4 in linf, 0.226·eps for trades, mart, 2.5·eps/K for fewer steps than theirs; 1.25·eps"
+        unset="eps/5 in l2, eps/4 in linf, 7·eps/31 for trades, mart, 2.5·eps/steps if these are fewer; 1.25·eps"
         " for fast, eps for n-fgsm, free",
     )
     random_start: bool | None = option(

@@ -31,7 +31,7 @@ def test_adversarial_training_makes_a_classifier_of_the_digits_robust(advtool, t
     clean, standing = clean_and_robust(json.loads(attacked.stdout))
     clean_of_robust, robust_standing = clean_and_robust(json.loads(robust.stdout))
     assert clean > 0.9 and clean_of_robust > 0.8
-    assert robust_standing > standing + 0.2
+    assert robust_standing > standing + 0.15
     assert json.loads(plain.stdout)["adversarial"] == []
 
 

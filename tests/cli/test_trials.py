@@ -56,6 +56,6 @@ def test_the_resolved_configuration_shows_the_objective(advtool):
     options = ["--objective", "free", "--adv", "l2", "--eps", "0.5", "--ema", "--val", "0.25", "--trials", "2"]
     report = json.loads(advtool("train", *options, "--dry-run").stdout)
     training = report["training"]
-    assert (training["objective"], training["replays"], training["epochs"]) == ("free", 4, 4)
+    assert (training["objective"], training["replays"], training["epochs"]) == ("free", 8, 2)
     assert training["threat"]["step_size"] == 0.5 and training["ema_decay"] == 0.999
     assert report["trials"] == [0, 1] and report["data"]["n"] + report["data"]["validation"] == 1437

@@ -37,7 +37,7 @@ def history_of(path) -> list[dict]:
 
 
 def test_two_processes_train_to_the_same_curve_as_one(advtool, tmp_path):
-    arguments = [*TRAIN, "-n", 98, "--adv", "l2", "--eps", "0.5", "--test-limit", "50"]
+    arguments = [*TRAIN, "-n", 98, "--adv", "l2", "--eps", "0.5", "--test-limit", "50", "--no-amp"]
     assert advtool(*arguments, "-o", "one.safetensors").returncode == 0
     done = run(tmp_path, *arguments, "-o", "two.safetensors", "--json")
     assert done.returncode == 0, done.stderr.decode()
@@ -54,7 +54,7 @@ def test_two_processes_train_to_the_same_curve_as_one(advtool, tmp_path):
 
 def test_free_gives_the_same_whatever_the_rows_of_a_process(advtool, tmp_path):
     arguments = [*TRAIN[:5], "--epochs", 9, "--objective", "free", "--replays", 3, "--adv", "l2", "--eps", "0.5"]
-    arguments += ["-n", 108, "--batch-size", 32, "--test-limit", 50]  # the last batch has 12 rows
+    arguments += ["-n", 108, "--batch-size", 32, "--test-limit", 50, "--no-amp"]  # the last batch has 12 rows
     assert advtool(*arguments, "-o", "one.safetensors").returncode == 0
     done = run(tmp_path, *arguments, "-o", "two.safetensors")
     assert done.returncode == 0, done.stderr.decode()
