@@ -19,7 +19,7 @@ def fuse(net: fx.GraphModule) -> int:
 
     Parameters
     ----------
-    net : on a CPU, with the shapes that `ShapeProp` notes
+    net : on a CPU, with shapes noted
     """
     if not (torch.backends.mkldnn.is_available() and next(net.parameters()).device.type == "cpu"):
         return 0
@@ -36,9 +36,7 @@ def fuse(net: fx.GraphModule) -> int:
             arguments = (before.args[0],) if other is None else (before.args[0], other)
             fused = net.graph.call_module(before.target, arguments)
         fused.meta = dict(node.meta)
-        net.set_submodule(
-            before.target, Rectified(modules[before.target], tuple(before.args[0].meta["tensor_meta"].shape[1:]))
-        )
+        net.set_submodule(before.target, Rectified(modules[before.target], tuple(before.args[0].meta["shape"][1:])))
         node.replace_all_uses_with(fused)
         net.graph.erase_node(node)
         net.graph.eliminate_dead_code()
@@ -120,8 +118,8 @@ def _is_addition(node: fx.Node) -> bool:
     """Whether it adds two images of one size, and nobody else wants the sum."""
     if node.op != "call_function" or node.target not in _ADDITIONS or len(node.users) != 1 or node.kwargs:
         return False
-    shapes = [each.meta["tensor_meta"].shape for each in node.args if isinstance(each, fx.Node)]
-    return len(shapes) == 2 and shapes[0] == shapes[1]
+    shapes = [each.meta.get("shape") for each in node.args if isinstance(each, fx.Node)]
+    return len(shapes) == 2 and shapes[0] == shapes[1] is not None
 
 
 def _apart(addition: fx.Node, modules: dict[str, nn.Module]) -> tuple[fx.Node, fx.Node | None]:
