@@ -4,6 +4,7 @@
 """
 
 import argparse
+import io
 import json
 import os
 import random
@@ -157,8 +158,9 @@ class Killed:
         """Whether this can be what is there in the middle of a run, or after it."""
         if self.case.command == "train":
             from advtool.io.checkpoints import parse
+            from advtool.io.streams import Stream
 
-            return parse(data, name)[1] is not None
+            return parse(Stream(io.BytesIO(data), name))[1] is not None
         if name == "p.jsonl":
             return self.expected[name].startswith(data)
         return data == self.expected.get(name)
