@@ -6,9 +6,11 @@ import subprocess
 import sys
 import zipfile
 
+import pytest
 import typer.main
 from tests_support import REPOSITORY
 
+from advtool import __main__
 from advtool.cli.main import app
 
 
@@ -49,3 +51,19 @@ def test_every_command_and_option_is_explained():
         assert command.help and command.help.splitlines()[0].endswith(".")
         for parameter in command.params:
             assert parameter.help and parameter.help.endswith("."), f"{name} {parameter.name}"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"), ({"GOMP_SPINCOUNT": "9"}, None)]
+)
+def test_threads_of_the_command_sleep_while_they_wait_unless_told_otherwise(monkeypatch, given, expected):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    seen = []
+    monkeypatch.setattr("advtool.cli.main.main", lambda: seen.append(os.environ.get("OMP_WAIT_POLICY")))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    __main__.main()
+    assert seen == [expected]
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
