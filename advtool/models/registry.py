@@ -96,12 +96,16 @@ def build(spec: ModelSpec, most: int = limits.MOST) -> Classifier:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         message = f"architecture {spec.arch}{args} cannot take {shape_text(spec.shape)} images ({reason})"
         raise Unfit(message) from error
-    return model.to(memory_format=torch.channels_last) if _is_wide(model) else model
+    return model
 
 
-def _is_wide(model: nn.Module) -> bool:
-    """Whether channels last pay; backward on large images with fewer than 16 channels crashes in oneDNN with them."""
-    return all(module.out_channels >= 16 for module in model.modules() if isinstance(module, nn.Conv2d))
+def laid_out(model: Classifier) -> Classifier:
+    """The model, its weights with channels last where that pays in training.
+
+    Backward on large images with fewer than 16 channels crashes in oneDNN with them.
+    """
+    wide = all(module.out_channels >= 16 for module in model.modules() if isinstance(module, nn.Conv2d))
+    return model.to(memory_format=torch.channels_last) if wide else model
 
 
 @torch.no_grad()

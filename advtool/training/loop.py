@@ -19,6 +19,7 @@ from advtool.training.average import Average
 from advtool.training.config import TrainConfig
 from advtool.training.divergence import check_loss, check_weights, finite_logits
 from advtool.training.objectives import Batch, Outcome, objective
+from advtool.training.optimizers import optimizer_of
 from advtool.training.overfitting import Guard
 from advtool.training.parallel import Share
 from advtool.training.restoring import check_history, check_moments, check_tensors
@@ -101,7 +102,7 @@ class Trainer:
     history: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.optimizer = _optimizer(self.model, self.config)
+        self.optimizer = optimizer_of(self.model, self.config)
         self.objective = objective(self.model, self.config)
         self.average = Average(self.model, self.config.ema_decay) if self.config.ema_decay else None
         self.guard = Guard(self.config) if self.config.objective == "fast" and self.config.attacks else None
@@ -243,13 +244,3 @@ class Trainer:
         if self.average:
             self.average.restore(state.parts["average"])
         self._kept = dict(state.kept)
-
-
-def _optimizer(model: Classifier, config: TrainConfig) -> torch.optim.Optimizer:
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-        )
-    return torch.optim.AdamW(
-        model.parameters(), config.lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
-    )

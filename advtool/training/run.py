@@ -112,7 +112,7 @@ class TrainingRun:
             model, own = checkpoint.restore(self.init), "imported" not in self.init.meta
             model = start_from(model, self.data.images, asked.arch, args, asked.seed, own)
         replace(asked, arch=model.spec.arch).validate()
-        return model.to(self.device)
+        return registry.laid_out(model).to(self.device)
 
     @cached_property
     def curves(self) -> Curves:

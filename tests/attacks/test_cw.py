@@ -26,8 +26,8 @@ def test_distances_are_minimal(problem, dim, n):
 @pytest.mark.parametrize("dim", [10, 64])
 def test_distances_are_minimal_where_the_box_binds(dim):
     model, x, y, best = edge(dim, "l2")
-    ratio = distances_of(cw(model, x, y, L2(), steps=1000, binary_search_steps=8, initial_const=0.1), x) / best
-    assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.01
+    ratio = distances_of(cw(model, x, y, L2(), steps=500, binary_search_steps=8, initial_const=0.1), x) / best
+    assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.015
 
 
 def test_black_and_white_pixels_do_not_stop_it():
