@@ -62,7 +62,7 @@ def _adv_lib_apgd(given: Problem) -> Tensor:
     from adv_lib.attacks.auto_pgd import apgd
 
     norm = {"l2": 2, "linf": float("inf")}[given.norm]
-    found: Tensor = apgd(given.model, given.x, given.y, given.eps, norm, given.steps(100), loss_function="ce")
+    found: Tensor = apgd(given.model, given.x, given.y, given.eps, norm, n_iter=given.steps(100), loss_function="ce")
     return found
 
 
