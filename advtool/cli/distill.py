@@ -15,7 +15,11 @@ class Descent(Options):
     panel: ClassVar[str] = "Descent"
 
     start: str = option(
-        "--from", choices=("image", "noise"), default="image", help="Start at another image of the set, or at noise."
+        "--from",
+        metavar="image|noise|uniform|SOURCE",
+        default="image",
+        help="Where to start: at another image of the training set (of the set itself where it has none), at Gaussian"
+        " or uniform noise, or at images of another source.",
     )
     steps: int | None = option(
         "--steps",

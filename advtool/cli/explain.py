@@ -31,7 +31,7 @@ class Method(Options):
         "--of",
         choices=("loss", "logit"),
         help="What to attribute to pixels: the label's cross-entropy, or its logit.",
-        unset="loss for gradient, else logit",
+        unset="loss for gradient alone, else logit",
     )
     baseline: float = option("--baseline", metavar="G", default=0.0, help="Grey level to start from.")
     variance: float = option("--variance", metavar="V", default=0.25, help="Of the noise, in pixels².")
@@ -47,17 +47,19 @@ class Method(Options):
     target: str = option(
         "--target",
         metavar="random|none|CLASS",
-        default="random",
-        help="Class to go to; none: just away from the label.",
+        default="none",
+        help="Class to go to; none: away from the label.",
     )
     steps: int | None = option(
         "--steps",
         metavar="K",
         minimum=1,
         help="PGD steps, copies of smoothgrad, or points of integrated-gradients.",
-        unset="40 (PGD), 50 (smoothgrad), 64 points and more where their sum is off by over 1%",
+        unset="40 (PGD in l2), 120 (in linf), 50 (smoothgrad), 64 points and more where their sum is off by over 1%",
     )
-    step_size: float | None = option("--step-size", metavar="A", help="Of PGD.", unset="2.5·eps/steps")
+    step_size: float | None = option(
+        "--step-size", metavar="A", help="Of PGD.", unset="1.5·eps/steps, 1.44·eps/steps in linf"
+    )
     points: int = option("--points", metavar="K", minimum=2, maximum=200, default=20, help="Pictures on the way.")
 
 

@@ -1,6 +1,7 @@
 """What ``advtool distill`` does once its options are read."""
 
 import itertools
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,8 @@ from advtool.data.matching import ClassMismatch
 from advtool.data.sources import Reader, Source
 from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
-from advtool.datasets.starts import Noise, Starts, gather
+from advtool.datasets.starts import Noise, Starts, gather, pool_of
+from advtool.errors import UsageError
 from advtool.io.checkpoints import CheckpointFile
 from advtool.io.head import Head
 from advtool.io.samples import Sample
@@ -23,6 +25,16 @@ from advtool.io.shape import Shape
 from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
+
+NOISES = ("noise", "uniform")
+CAME_BACK = (
+    "the images are nearly their sources again: the representation determines the image, so that no choice of"
+    " features is left in them; a model with a smaller representation makes one"
+)
+
+
+class ReturnWarning(UserWarning):
+    """Distilled images are those that they were distilled from."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,8 @@ def run(options: Distill) -> None:
         check = SampleChecker(head)
         target.write(head, distilled_samples(todo, check, model, begun.starts, recipe, settings, tally, progress))
     console.say(f"wrote {tally.describe()} to {target.name}")
+    if tally.came_back:
+        warnings.warn(CAME_BACK, ReturnWarning, stacklevel=2)
 
 
 def _check_classes(model: Classifier, head: Head, name: str, file: CheckpointFile) -> None:
@@ -95,7 +109,7 @@ def _check_classes(model: Classifier, head: Head, name: str, file: CheckpointFil
 
 def _recipe(options: Distill, shape: Shape) -> Recipe:
     """How to distil images of that shape."""
-    steps, step_size = default_recipe(shape, options.start == "noise")
+    steps, step_size = default_recipe(shape, options.start in NOISES)
     steps = steps if options.steps is None else options.steps
     return Recipe(steps, options.step_size or step_size, options.tol, options.layer)
 
@@ -114,8 +128,24 @@ def _resolved(options: Distill, source: Source, recipe: Recipe, settings: device
 
 
 def _begun(options: Distill, source: Source, reader: Reader, head: Head, shape: Shape) -> Begun:
-    if options.start == "noise":
-        return Begun(iter(reader), Noise(shape, options.seed), options.limit)
+    if options.start in NOISES:
+        return Begun(iter(reader), Noise(shape, options.seed, uniform=options.start == "uniform"), options.limit)
     budget = devices.memory_budget(devices.choose("cpu")[0], options.max_memory)
+    if (other := _starts(options, source)) is not None:
+        return Begun(iter(reader), pool_of(other, shape, budget, options.seed), options.limit)
     gathered = gather(source, head, reader, options.limit, budget, options.seed)
     return Begun(gathered.samples, gathered.pool, gathered.n or options.limit)
+
+
+def _starts(options: Distill, source: Source) -> Source | None:
+    """The source of the images to start from, where it is not that of the images themselves."""
+    if options.start != "image":
+        try:
+            return options.resolve(options.start)
+        except UsageError as error:
+            raise UsageError(
+                f"is neither image, noise, uniform nor a source ({error})", "start", options.start
+            ) from None
+    if source.split in (None, "train") or "train" not in source.splits:
+        return None
+    return options.resolve(options.data, "train")

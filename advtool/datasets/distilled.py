@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advtool.ball import L2
 from advtool.data.arrays import SampleChecker
 from advtool.datasets.batches import sample_batches
 from advtool.datasets.distill import distill
@@ -22,6 +23,10 @@ from advtool.prepared import Network, prepare, untouched
 
 LARGE_IMAGE = 64
 STEPS_FROM_NOISE = 10_000
+CAME_BACK = 0.25
+"""Of the way from start to source: an image that is nearer to its source than this share of it is that again."""
+FACTS = ("start", "first", "last", "l2_source", "l2_start")
+"""What is recorded of each image."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,34 @@ class DistilledTally:
     n: int = 0
     first: float = 0.0
     last: float = 0.0
+    l2_start: float = 0.0
+    l2_source: float = 0.0
+    began: float = 0.0
+
+    def add(self, source: Tensor, start: Tensor, found: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Count a batch of images N×C×H×W; returns the l2 distances of what was found to source and start, N each."""
+        to_source, to_start = (L2().norm(found - other) for other in (source, start))
+        self.n += len(found)
+        for name, values in (("first", first), ("last", last), ("l2_source", to_source), ("l2_start", to_start)):
+            setattr(self, name, getattr(self, name) + float(values.sum()))
+        self.began += float(L2().norm(start - source).sum())
+        return to_source, to_start
+
+    @property
+    def came_back(self) -> bool:
+        """Whether the images are nearly those that they should only have the representation of."""
+        return self.n > 0 and self.l2_source < CAME_BACK * self.began
+
+    def means(self) -> dict[str, float]:
+        """Over the images: relative distances at first and at last, l2 distances to source and start."""
+        return {name: getattr(self, name) / max(self.n, 1) for name in ("first", "last", "l2_source", "l2_start")}
 
     def describe(self) -> str:
-        n = max(self.n, 1)
-        return f"{self.n:,} images, mean relative distance {self.first / n:.3g} at first, {self.last / n:.3g} at last"
+        found = self.means()
+        text = f"{self.n:,} images, mean relative distance {found['first']:.3g} at first, {found['last']:.3g} at last"
+        return (
+            text + f"; {found['l2_source']:.3g} from their sources and {found['l2_start']:.3g} from their starts in l2"
+        )
 
 
 def distilled_samples(
@@ -72,8 +101,8 @@ def distilled_samples(
     """Distil a stream of samples, a batch at a time, in constant memory.
 
     The label stays. The ``.json`` member keeps what it held and gains ``source`` (the key of the sample itself),
-    ``start`` (the key of the image that it began as, null for noise), and ``first`` and ``last``, the relative
-    distances ‖g(z) − g(x)‖ / ‖g(x)‖.
+    ``start`` (the key of the image that it began as, null for noise), ``first`` and ``last``, the relative distances
+    ‖g(z) − g(x)‖ / ‖g(x)‖, and ``l2_source`` and ``l2_start``, those of the image to both in l2.
 
     Parameters
     ----------
@@ -101,12 +130,10 @@ def distilled_samples(
                 return distill(represent, x[part], begun[part].to(settings.device), *how)
 
             found, first, last = map(torch.cat, zip(*in_halves(distilled, len(batch)), strict=True))
-            tally.n += len(batch)
-            tally.first += float(first.sum())
-            tally.last += float(last.sum())
-            rows = zip(batch.samples, found.cpu().numpy(), keys, first.tolist(), last.tolist(), strict=True)
-            for sample, image, start, before, after in rows:
-                yield _sample(sample, image, {"start": start, "first": before, "last": after})
+            distances = tally.add(batch.inputs, begun.to(settings.device), found, first, last)
+            facts = zip(keys, *(values.tolist() for values in (first, last, *distances)), strict=True)
+            for sample, image, fact in zip(batch.samples, found.cpu().numpy(), facts, strict=True):
+                yield _sample(sample, image, dict(zip(FACTS, fact, strict=True)))
 
 
 def _sample(sample: Sample, image: np.ndarray, facts: dict) -> Sample:

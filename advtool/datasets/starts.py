@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
 
@@ -37,16 +37,25 @@ class Starts(Protocol):
         """(pixels float32 in [0, 1], N×C×H×W; keys of the images that they are, None for noise)."""
 
 
+GREY, DEVIATION = 0.5, 0.25
+"""Mean and standard deviation of the pixels of Gaussian starts; Ilyas et al. 2019 (section 3.1) print neither."""
+
+
 class Noise:
-    """Uniform in [0, 1]^d."""
+    """Gaussian around grey and clipped to [0, 1], or uniform in [0, 1]^d; of its own for each sample."""
 
-    described = "uniform noise"
+    def __init__(self, shape: tuple[int, int, int], seed: int, uniform: bool = False):
+        self._shape, self._seed, self._uniform = shape, seeds.derive(seed, "start"), uniform
 
-    def __init__(self, shape: tuple[int, int, int], seed: int):
-        self._shape, self._seed = shape, seeds.derive(seed, "start")
+    @property
+    def described(self) -> str:
+        return "uniform noise" if self._uniform else f"Gaussian noise of mean {GREY:g} and deviation {DEVIATION:g}"
 
     def __call__(self, keys: list[str]) -> tuple[Tensor, list[None]]:
-        return keyed.uniform((len(keys), *self._shape), keyed.ids_of(keys), self._seed), [None] * len(keys)
+        shape, ids = (len(keys), *self._shape), keyed.ids_of(keys)
+        if self._uniform:
+            return keyed.uniform(shape, ids, self._seed), [None] * len(keys)
+        return (GREY + DEVIATION * keyed.normal(shape, ids, self._seed)).clamp(0, 1), [None] * len(keys)
 
 
 class Pool:
@@ -56,8 +65,8 @@ class Pool:
     seed, are the smallest. Neither it nor a draw depends on the order of the images.
     """
 
-    def __init__(self, capacity: int, seed: int):
-        self.capacity, self.offered, self._seed = capacity, 0, seed
+    def __init__(self, capacity: int, seed: int, of: str = "the whole set"):
+        self.capacity, self.offered, self._seed, self._of = capacity, 0, seed, of
         self._images: list[tuple[str, np.ndarray]] = []
         self._largest: list[tuple[int, int]] = []  # a heap of (−hash, place)
         self._order: list[int] | None = None
@@ -69,8 +78,8 @@ class Pool:
     @property
     def described(self) -> str:
         if self.offered <= len(self):
-            return f"the whole set, {len(self):,} images"
-        return f"a random {len(self):,} of the images, which is what fits into memory"
+            return f"{self._of}, {len(self):,} images"
+        return f"a random {len(self):,} of the images of {self._of}, which is what fits into memory"
 
     def offer(self, key: str, pixels: np.ndarray) -> None:
         """Take the image in, in the place of another if the pool is full, or not at all."""
@@ -143,7 +152,7 @@ def gather(
     for sample in stream:
         pixels = check(sample)[0]
         if pool is None:
-            pool = Pool(max(int(budget // pixels.nbytes), 2), seed)
+            pool = Pool(_capacity(budget, pixels), seed)
         pool.offer(sample.key, pixels)
         if not source.repeatable:
             kept.append(sample)
@@ -155,6 +164,31 @@ def gather(
         return Gathered(islice(iter(source.open()), limit), pool, pool.offered)
     n = pool.offered if pool.offered < pool.capacity else None
     return Gathered(_growing(kept, stream, pool, check), pool, n)
+
+
+def pool_of(source: Source, shape: tuple[int, int, int], budget: float, seed: int) -> Pool:
+    """A pool of the images of another source, within `budget` bytes of pixels.
+
+    Raises
+    ------
+    AdvtoolError
+        if there is none, or one is of another shape
+    """
+    reader, pool = source.open(), None
+    check = SampleChecker(replace(reader.head, shape=shape))
+    for sample in reader:
+        pixels = check(sample)[0]
+        if pool is None:
+            pool = Pool(_capacity(budget, pixels), seed, f"{source.name} {source.split or ''}".strip())
+        pool.offer(sample.key, pixels)
+    if pool is None:
+        raise AdvtoolError(f"{source.name}: no image to start from")
+    return pool
+
+
+def _capacity(budget: float, pixels: np.ndarray) -> int:
+    """How many such images are held."""
+    return max(int(budget // pixels.nbytes), 2)
 
 
 def _growing(kept: list[Sample], rest: Iterable[Sample], pool: Pool, check: SampleChecker) -> Iterator[Sample]:

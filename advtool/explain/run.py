@@ -29,7 +29,7 @@ def explain(
     variance: float = saliency.SMOOTHGRAD_VARIANCE,
     norm: str = "l2",
     eps: float | None = None,
-    target: str = "random",
+    target: str = "none",
     steps: int | None = None,
     step_size: float | None = None,
     points: int = POINTS,

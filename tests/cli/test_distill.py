@@ -30,9 +30,32 @@ def test_the_test_split_distils_too_and_the_head_records_how(advtool, checkpoint
     assert (made.keys, made.labels.tolist(), made.split) == (original.keys, original.labels.tolist(), "test")
     record = made.head.records[-1]
     assert (record["command"], record["steps"], record["step_size"], record["seed"]) == ("distill", 5, 0.1, 4)
-    assert record["starts"] == "the whole set, 60 images"
-    keys = dict(zip(original.keys, range(60), strict=True))
-    assert all(keys[p["start"]] != keys[p["source"]] for p in made.provenance)
+    assert record["starts"] == "digits train, 1,437 images"
+    train = set(load(resolve("digits", "train")).keys)
+    assert all(p["start"] in train and p["source"] in original.keys for p in made.provenance)
+
+
+def test_starts_of_another_source_and_how_far_images_went(advtool, checkpoint, tmp_path):
+    assert advtool("data", "digits", "--split", "test", "-n", 30, "-o", "starts.tar").returncode == 0
+    line = ("distill", "--ckpt", checkpoint, "--from", "starts.tar", "--steps", 3, "-n", 40, "-o", "d.tar")
+    done = advtool(*line)
+    assert b"starts: starts.tar, 30 images" in done.stderr, done.stderr
+    made, source, starts = (
+        images_of(tmp_path / "d.tar"),
+        load(resolve("digits"), 40),
+        images_of(tmp_path / "starts.tar"),
+    )
+    for index, facts in enumerate(made.provenance):
+        image, own = made.pixels[index].astype(float), source.pixels[index] / 255
+        begun = starts.pixels[starts.keys.index(facts["start"])] / 255
+        assert facts["l2_source"] == pytest.approx(np.linalg.norm(image - own), rel=1e-5)
+        assert facts["l2_start"] == pytest.approx(np.linalg.norm(image - begun), rel=1e-5)
+
+
+def test_images_that_are_their_sources_again_are_warned_of(advtool, checkpoint):
+    far = advtool("distill", "--ckpt", checkpoint, *FAST, "-o", "far.tar")
+    near = advtool("distill", "--ckpt", checkpoint, "-n", 60, "--steps", 300, "--layer", "0", "-o", "near.tar")
+    assert b"nearly their sources again" in near.stderr and b"again" not in far.stderr
 
 
 def test_no_step_from_an_image_gives_that_image(advtool, checkpoint, tmp_path):

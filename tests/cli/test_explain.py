@@ -111,7 +111,7 @@ def test_methods_side_by_side_on_adversarial_images_from_a_pipe(shell, tmp_path,
     assert process.returncode == 0, process.stderr.decode()
     report = json.loads(process.stdout)
     assert [model["method"] for model in report["models"]] == report["method"].split(",")
-    assert [model["of"] for model in report["models"]] == ["loss", "logit", "logit"]
+    assert [model["of"] for model in report["models"]] == ["logit", "logit", "logit"]
     assert report["models"][1]["measures"]["completeness_error"]["mean"] < 0.01
     assert report["data"]["source"] == "stdin" and (tmp_path / "grid.pdf").read_bytes().startswith(b"%PDF")
 
@@ -135,7 +135,7 @@ def test_robust_gradients_are_sparser_and_lie_on_the_edges(advtool, tmp_path, sh
 
 def test_large_eps_reports_what_the_model_says(explain, tmp_path, checkpoint):
     options = ["--ckpt", checkpoint, "--data", "digits", "--method", "large-eps", "-n", "20", "--eps", "1.2"]
-    (report,) = explain(*options, "-o", "large.png")["models"]
+    (report,) = explain(*options, "--target", "random", "-o", "large.png")["models"]
     images = report["images"]
     assert all(image["target"] != image["label"] for image in images)
     assert all(image["success"] == (image["prediction"] == image["target"]) for image in images)
@@ -259,12 +259,12 @@ def test_the_command_says_and_draws_what_the_call_from_python_does(explain, tmp_
 def test_a_dry_run_shows_what_the_defaults_come_to(explain, checkpoint):
     options = ["--ckpt", checkpoint, "--data", "digits", "--dry-run"]
     shown = explain(*options, "--method", "large-eps")
-    settings = {"method": "large-eps", "adv": "l2", "eps": 1.5, "steps": 40, "target": "random", "step_size": 0.09375}
+    settings = {"method": "large-eps", "adv": "l2", "eps": 1.5, "steps": 40, "target": "none", "step_size": 0.05625}
     assert shown["settings"] == [settings]
     found = shown["options"]
     assert (found["limit"], found["batch_size"], found["split"]) == (10, 512, "test")
     assert {name: found[name] for name in ("adv", "eps", "steps", "target", "step_size")}.items() <= settings.items()
     assert [settings["of"] for settings in explain(*options, "--method", "gradient,smoothgrad")["settings"]] == [
-        "loss",
+        "logit",
         "logit",
     ]

@@ -145,6 +145,16 @@ def test_defaults_are_the_papers(shape, noise, recipe):
     assert default_recipe(shape, noise) == recipe
 
 
+@pytest.mark.parametrize(("uniform", "mean", "deviation"), [(True, 0.5, 12**-0.5), (False, 0.5, 0.2415)])
+def test_noise_is_gaussian_or_uniform_and_each_samples_own(uniform, mean, deviation):
+    noise = Noise((3, 40, 40), seed=1, uniform=uniform)
+    pixels, keys = noise(["a", "b", "c", "d"])
+    assert keys == [None] * 4 and pixels.min() >= 0 and pixels.max() <= 1
+    assert pixels.mean() == pytest.approx(mean, abs=0.01) and pixels.std() == pytest.approx(deviation, abs=0.005)
+    assert (pixels.eq(0).float().mean() > 0.01) != uniform  # of the Gaussian's mass 2.3% lie below black
+    assert torch.equal(noise(["d", "a"])[0], pixels[[3, 0]])
+
+
 def filled(keys, capacity=1000, seed=0) -> Pool:
     pool = Pool(capacity, seed)
     for index, key in enumerate(keys):

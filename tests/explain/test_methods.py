@@ -21,7 +21,7 @@ OTHER = {
     "variance": {"variance": 0.01},
     "adv": {"norm": "linf"},
     "eps": {"eps": 0.7},
-    "target": {"target": "none"},
+    "target": {"target": "random"},
     "steps": {"steps": 3},
     "step_size": {"step_size": 0.01},
     "points": {"points": 5},

@@ -30,7 +30,7 @@ def test_any_module_is_explained_and_rows_are_called_as_asked(images):
         (name, method) for name in ("first", "second") for method in ("gradient", "smoothgrad")
     ]
     x = torch.from_numpy(images.pixels).float() / 255
-    expected = gradient(first, x, torch.from_numpy(images.labels))
+    expected = gradient(first, x, torch.from_numpy(images.labels), "logit")
     np.testing.assert_allclose(result.attributions[0].values, expected, rtol=1e-6, atol=1e-9)
     assert result.picture().startswith(b"\x89PNG") and result.picture("pdf").startswith(b"%PDF")
     assert "versus_first" in result.report["models"][1]
@@ -82,7 +82,7 @@ def test_attributions_that_say_nothing_are_a_warning(images):
 def test_every_default_is_resolved():
     methods = ["gradient", "integrated-gradients", "smoothgrad"]
     assert Explanation.resolve(methods, SHAPE).to_json() == [
-        {"method": "gradient", "of": "loss"},
+        {"method": "gradient", "of": "logit"},
         {"method": "integrated-gradients", "of": "logit", "baseline": 0.0, "steps": None},
         {"method": "smoothgrad", "of": "logit", "variance": 0.25, "copies": 50},
     ]
@@ -91,11 +91,16 @@ def test_every_default_is_resolved():
         "method": "interpolate",
         "adv": "linf",
         "eps": 0.3,
-        "steps": 40,
-        "target": "random",
-        "step_size": 2.5 * 0.3 / 40,
+        "steps": 120,
+        "target": "none",
+        "step_size": 1.44 * 0.3 / 120,
         "points": 20,
     }
+    assert Explanation.resolve(["gradient"], SHAPE).to_json() == [{"method": "gradient", "of": "loss"}]
+    (settings,) = Explanation.resolve(["large-eps"], (3, 224, 224)).to_json()
+    assert (settings["eps"], settings["steps"], settings["step_size"]) == (40, 40, 1.5)  # as in the authors' code
+    (settings,) = Explanation.resolve(["large-eps"], (3, 224, 224), norm="linf").to_json()
+    assert (settings["eps"], settings["steps"], settings["step_size"]) == (0.25, 120, 0.003)
     assert Explanation.resolve(["weights"], SHAPE).to_json() == [{"method": "weights"}]
 
 
