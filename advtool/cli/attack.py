@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool import registry
-from advtool.cli.groups import Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
+from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
 from advtool.cli.resizing import Resized
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
@@ -29,6 +29,11 @@ class Goal(Options):
     )
     targeted: bool = option(
         "--targeted", default=False, help="Push each image towards the label it carries.", unset="away from it"
+    )
+    attack_correct_only: bool = option(
+        "--attack-correct-only",
+        default=False,
+        help="Leave images alone that are misclassified already (Collins et al. 2019).",
     )
 
 
@@ -65,7 +70,9 @@ class Written(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(Goal, Steps, Checkpoint, Input, Resized, Written, ShardOutput, Resume, Machine, Precision, Talk, DryRun):
+class Attack(
+    Goal, Steps, Checkpoint, Input, Resized, Written, ShardOutput, Resume, Machine, Precision, Account, Talk, DryRun
+):
     """Attack every image of a stream and write the results as shards, labels kept.
 
     Reads the train split of a source that has splits. Attacks that look for the smallest perturbation (cw, ddn, fab)

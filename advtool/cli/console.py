@@ -1,5 +1,6 @@
 """Messages for people: all of them on stderr, and bars only when that is a terminal."""
 
+import json
 import signal
 import sys
 import traceback
@@ -66,6 +67,12 @@ def trace() -> None:
 def show_bug(*raised: Any) -> None:
     """An exception that nothing expected, as Python shows it: to be `sys.excepthook`."""
     print(visible("".join(traceback.format_exception(*raised)), keep="\n"), end="", file=sys.stderr)
+
+
+def account(report: dict) -> None:
+    """What was done, as a line of JSON on stderr, whatever is said there else."""
+    if processes().is_first:
+        print(json.dumps({"schema": 1, **report}, allow_nan=False), file=sys.stderr, flush=True)
 
 
 def line(text: str) -> None:

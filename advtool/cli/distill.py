@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool.cli.groups import Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
+from advtool.cli.groups import Account, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
 from advtool.groups import Machine, Memory, Precision
 from advtool.options import Options, option
 
@@ -44,7 +44,7 @@ class Descent(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precision, Memory, Talk, DryRun):
+class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precision, Memory, Account, Talk, DryRun):
     """Turn each image into another one with the same representation under a model, labels kept.
 
     From a robust model that is the robust dataset D_R of Ilyas et al. 2019, from a standard one the non-robust D_NR.

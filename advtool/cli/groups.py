@@ -273,3 +273,12 @@ class Report(Options):
     json: bool = option(
         "--json", default=False, help="Report as one line of JSON.", unset="a table at a terminal", recorded=False
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(Options):
+    """What a stage of a pipe did, for programs: its stdout carries data."""
+
+    panel: ClassVar[str] = "Messages"
+
+    json: bool = option("--json", default=False, help="Say what was done as a line of JSON on stderr.", recorded=False)

@@ -14,6 +14,7 @@ from advtool.data.arrays import SampleChecker
 from advtool.data.beginning import begin
 from advtool.data.sources import Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
+from advtool.errors import UsageError
 from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import restore
 from advtool.registry import Planned
@@ -23,6 +24,8 @@ def run(options: Attack) -> None:
     """Attack a stream."""
     device, reason = devices.choose(options.device)
     attack = _planned(options)
+    if options.attack_correct_only and attack.targeted:
+        raise UsageError("is for untargeted attacks", "attack_correct_only")
     file, data = open_checkpoint(options.ckpt, options.data, options)
     source = replace(options, data=data).open()
     suffix = f"{attack.name}-{options.adv}"
@@ -35,6 +38,7 @@ def run(options: Attack) -> None:
     record = {
         "command": "attack",
         **attack.to_json(),
+        **({"attack_correct_only": True} if options.attack_correct_only else {}),
         "seed": options.seed,
         "amp": settings.amp,
         "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},
@@ -59,9 +63,11 @@ def run(options: Attack) -> None:
     todo = target.todo(after, itertools.islice(begun.samples, options.limit))
     with distributed.joined(), console.bar(f"attacking ({attack.name})", options.limit) as advance:
         check = SampleChecker(after, preprocessing=begun.preprocessing)
-        attacked = adversarial_samples(todo, check, model, attack, settings, tally, options.format, advance)
-        target.write(after, attacked)
+        how = (settings, tally, options.format, options.attack_correct_only, advance)
+        target.write(after, adversarial_samples(todo, check, model, attack, *how))
     console.say(f"wrote {tally.describe()} to {target.name}")
+    if options.json:
+        console.account({**record, "data": source.name, "output": target.name, **tally.to_json()})
 
 
 def _planned(options: Attack) -> Planned:

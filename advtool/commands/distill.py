@@ -94,6 +94,8 @@ def run(options: Distill) -> None:
         check = SampleChecker(head)
         target.write(head, distilled_samples(todo, check, model, begun.starts, recipe, settings, tally, progress))
     console.say(f"wrote {tally.describe()} to {target.name}")
+    if options.json:
+        console.account({**described, "data": source.name, "output": target.name, "n": tally.n, **tally.means()})
     if tally.came_back:
         warnings.warn(CAME_BACK, ReturnWarning, stacklevel=2)
 

@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from advtool.cli import console, output
 from advtool.cli.relabel import Relabel
@@ -48,6 +48,8 @@ def run(options: Relabel) -> None:
     )
     target.write(after, _at_least_one(stored(relabelled.samples), source.name))
     console.say(f"wrote {tally.describe()} to {target.name}")
+    if options.json:
+        console.account({**record, "data": source.name, "output": target.name, **asdict(tally)})
 
 
 def _ruled(options: Relabel, head: LabelledHead, samples: Iterable[Sample], tally: RelabelTally) -> Relabelled:

@@ -44,8 +44,14 @@ def _lines(report: dict) -> list[tuple[str, str, dict]]:
 
 def _data(report: dict) -> str:
     data = report["data"]
-    split = f" {data['split']}" if data["split"] else ""
-    return f"{data['source']}{split}, {data['n']:,} images"
+    split, made = f" {data['split']}" if data["split"] else "", data["adversarial"]
+    return f"{data['source']}{split}, {data['n']:,} images" + (f", adversarial ({_made(made)})" if made else "")
+
+
+def _made(attack: dict) -> str:
+    """How adversarial images were made."""
+    goal = ", targeted" if attack["targeted"] else ""
+    return f"{attack['attack']} {attack['adv']}" + (f" {attack['eps']:.4g}" if attack["eps"] else "") + goal
 
 
 def _cells(entry: dict) -> list[str]:

@@ -27,17 +27,23 @@ BUDGET_SLACK = 1e-6
 
 @dataclass
 class AdversarialTally:
-    """Counts of what was made. `lost` are successes of the attack that rounding to 8 bits undid."""
+    """Counts of what was made: successes that rounding to 8 bits undid are `lost`; misclassified images were `left`."""
 
     n: int = 0
     successes: int = 0
     lost: int = 0
+    left: int = 0
     distance: float = 0.0
 
     def describe(self) -> str:
         text = f"{self.n:,} images, {self.successes:,} successes ({100 * self.successes / max(self.n, 1):.1f}%)"
         text += f", mean distance {self.distance / max(self.n, 1):.4g}"
+        text += f"; left {self.left:,} alone" if self.left else ""
         return text + (f"; rounding to 8 bits lost {self.lost:,}" if self.lost else "")
+
+    def to_json(self) -> dict[str, Any]:
+        found = {"n": self.n, "successes": self.successes, "distance": self.distance / max(self.n, 1)}
+        return {**found, "left_alone": self.left, "lost_to_rounding": self.lost}
 
 
 def adversarial_samples(
@@ -48,6 +54,7 @@ def adversarial_samples(
     settings: Settings,
     tally: AdversarialTally | None = None,
     file_format: str = "float32",
+    correct_only: bool = False,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Sample]:
     """Attack a stream of samples, a batch at a time, in constant memory.
@@ -60,6 +67,7 @@ def adversarial_samples(
     ----------
     check : decodes the samples and holds them to the model's shape and classes
     file_format : ``float32`` writes ``.npy``; ``png8`` rounds to 8 bits without leaving the ball
+    correct_only : leave images alone that the model misclassifies
     tally : is added up as the stream goes on
     """
     tally = AdversarialTally() if tally is None else tally
@@ -71,7 +79,11 @@ def adversarial_samples(
                 raise AdvtoolError(f"{batch.samples[0].shard}: png8 needs 8-bit images, these are float32")
             x, y = batch.inputs, batch.labels
             network = network or prepare(model, x, settings.amp)
-            adversarial = attack(network, x, y, ids=batch.ids, seed=seed)
+            rows = (predictions_of(model, x) == y).nonzero()[:, 0] if correct_only else slice(None)
+            adversarial = x.clone()
+            if len(x[rows]):
+                adversarial[rows] = attack(network, x[rows], y[rows], ids=batch.ids[rows], seed=seed)
+            tally.left += len(batch) - len(adversarial[rows])
             if file_format == "png8":
                 before = (predictions_of(model, adversarial) == y) == targeted
                 adversarial = to_float(rounded(adversarial, x, attack.ball))

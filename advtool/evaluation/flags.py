@@ -20,6 +20,7 @@ from advtool.data.batches import in_order
 from advtool.data.subset import subset
 from advtool.device import Settings
 from advtool.evaluation.statistics import wilson
+from advtool.evaluation.transfer import attack_of
 from advtool.prepared import Network, prepare, untouched
 from advtool.registry import Attack
 
@@ -53,7 +54,8 @@ def red_flags(
     """
     part = subset(images, IMAGES, settings.seed)
     training = [module for module in model.modules() if module.training]
-    found: Found = {"chance": _chance(report["clean"], classes or images.head.num_classes)}
+    attacked = attack_of(images) is not None  # such images are meant to be misread
+    found: Found = {"chance": None if attacked else _chance(report["clean"], classes or images.head.num_classes)}
     found["training-mode"] = _training_mode(training)
     with torch.inference_mode(False), torch.enable_grad(), untouched(model):
         x, y, ids = next(in_order(part, len(part), settings.device))

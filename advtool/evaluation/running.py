@@ -23,6 +23,7 @@ from advtool.evaluation.flags import IMAGES, red_flags
 from advtool.evaluation.measure import measure
 from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
+from advtool.evaluation.transfer import attack_of
 from advtool.models.classifier import Classifier
 from advtool.models.heads import fitted
 
@@ -146,6 +147,7 @@ class Running:
                 "classes": self._classes,
                 "matched": self._matching and self._matching.to_json(),
                 "preprocessing": images.preprocessing and images.preprocessing.to_json(),
+                "adversarial": attack_of(images),
             },
             **result,
             "flags": flags,

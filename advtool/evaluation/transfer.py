@@ -1,5 +1,7 @@
 """Adversarial shards made on one model, seen by another."""
 
+from typing import Any
+
 from torch import Tensor
 
 from advtool.data.arrays import Images
@@ -32,3 +34,9 @@ def targeted_shares(images: Images, predictions: Tensor) -> dict[str, Share]:
     if known:
         found["original"] = Share(sum(prediction == original for prediction, original in known), len(known))
     return found
+
+
+def attack_of(images: Images) -> dict[str, Any] | None:
+    """The attack that made these images, ``attack, adv, eps, targeted``; None if their head records none."""
+    made = next((record for record in reversed(images.head.records) if record.get("command") == "attack"), None)
+    return {name: made.get(name) for name in ("attack", "adv", "eps", "targeted")} if made else None

@@ -162,3 +162,57 @@ def test_usage_errors(advtool, checkpoint, arguments, words):
     errors = [line for line in process.stderr.decode().splitlines() if "error" in line]
     assert process.returncode == 2 and len(errors) == 1 and words in errors[0], process.stderr.decode()
     assert process.stdout == b""
+
+
+def test_misclassified_images_are_left_alone_if_asked(advtool, tmp_path, checkpoint):
+    line = (
+        "attack",
+        "--ckpt",
+        checkpoint,
+        "--split",
+        "test",
+        "--eps",
+        0.5,
+        "--steps",
+        5,
+        "--attack-correct-only",
+        "-q",
+    )
+    done = advtool(*line, "--json", "-o", "a.tar")
+    report = json.loads(done.stderr)
+    wrong, model = 0, package.load(checkpoint).eval()
+    clean = clean_digits(advtool)
+    for key, sample in samples((tmp_path / "a.tar").read_bytes()).items():
+        image, facts = pixels(sample), json.loads(sample["json"])
+        if int(model(torch.tensor(clean[key]).float()[None]).argmax()) == int(sample["cls"]):
+            assert facts["distance"] > 0
+            continue
+        wrong += 1
+        assert facts["success"] and facts["distance"] == 0 and np.array_equal(image, clean[key].astype(np.float32))
+    assert report["left_alone"] == wrong > 0 and report["n"] == 360
+    refused = advtool(*line, "--targeted")
+    assert refused.returncode == 2 and b"untargeted" in refused.stderr
+
+
+def test_a_report_on_adversarial_shards_says_that_they_are(advtool, checkpoint):
+    pushed = "relabel --shift 1 -n 100 -o shifted.tar", "attack --targeted --data shifted.tar --eps 2 -o pushed.tar"
+    assert advtool(*pushed[0].split()).returncode == 0
+    assert advtool(*pushed[1].split(), "--ckpt", checkpoint).returncode == 0
+    other = ("train", "--epochs", 1, "--arch", "linear", "-q", "-o", "other.safetensors")
+    assert advtool(*other).returncode == 0
+    report = json.loads(advtool("eval", "--ckpt", "other.safetensors", "--data", "pushed.tar").stdout)
+    assert report["data"]["adversarial"] == {"attack": "pgd", "adv": "l2", "eps": 2.0, "targeted": True}
+    assert report["clean"]["accuracy"] < 0.2 and report["flags"] == []
+    plain = json.loads(advtool("eval", "--ckpt", "other.safetensors", "--data", "shifted.tar").stdout)
+    assert plain["data"]["adversarial"] is None and [flag["name"] for flag in plain["flags"]] == ["chance"]
+
+
+def test_each_stage_of_a_pipe_can_say_what_it_did_as_json(shell, checkpoint):
+    done = shell(
+        f"advtool relabel --random -n 30 --json -q |"
+        f" advtool attack --targeted --ckpt {checkpoint} --eps 1 --steps 5 --json -q |"
+        f" advtool distill --ckpt {checkpoint} --steps 2 --json -q > d.tar"
+    )
+    said = {report["command"]: report for report in map(json.loads, done.stderr.splitlines())}
+    assert said["relabel"]["kept"] == said["attack"]["n"] == said["distill"]["n"] == 30
+    assert said["attack"]["eps"] == 1 and said["distill"]["last"] < said["distill"]["first"]
