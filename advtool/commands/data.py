@@ -7,7 +7,7 @@ from typing import Any
 from advtool.cli import console, output
 from advtool.cli.data import Data
 from advtool.commands.shard_output import shard_destination
-from advtool.data import inspect, named
+from advtool.data import inspect, named, patterns
 from advtool.data.coloured import Coloured
 from advtool.data.convert import convert
 from advtool.data.sources import Source
@@ -56,7 +56,8 @@ def _convert(options: Data) -> None:
 def _list(options: Data) -> None:
     root = named.root(options.data_root)
     embedded = {"name": "digits", "shape": [1, 8, 8], "train": 1437, "test": 360, "on_disk": True}
-    entries: list[dict[str, Any]] = [embedded]
+    drawn = {"name": patterns.NAME, "shape": list(patterns.SHAPE), **patterns.SIZES, "on_disk": True}
+    entries: list[dict[str, Any]] = [embedded, drawn]
     for entry in named.describe():
         paths = [
             named.resolve(entry["name"], part, root, False).expected_path for part in named.splits_of(entry["name"])
@@ -98,6 +99,10 @@ def _info(parts: Sequence[Source], options: Data) -> None:
         console.line(f"origin:  {first.origin}")
     for command in first.history:
         console.line(f"made by: {command}")
+    for summary in summaries:
+        for name, kept in (summary.patterns or {}).items():
+            share = f"of the label in {100 * kept['agrees']:.1f}% of the images, {kept['amount']:.2f} of it on average"
+            console.line(f"{name} pattern{f' ({summary.split})' if summary.split else ''}: {share}")
 
 
 def _verify(parts: Sequence[Source], options: Data) -> None:

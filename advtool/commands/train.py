@@ -24,7 +24,6 @@ from advtool.models import importing, pretrained
 from advtool.options import declarations
 from advtool.training.curves import Curves, named
 from advtool.training.divergence import Diverged
-from advtool.training.recipes import default_epochs
 from advtool.training.run import TrainingRun
 from advtool.training.setup import resizing
 from advtool.training.state import StateFile
@@ -160,7 +159,7 @@ def _resolved(options: Train, run: TrainingRun) -> Train:
     return replace(
         options,
         **decided,
-        epochs=default_epochs(spec.shape) if options.epochs is None else options.epochs,
+        epochs=run.passes,
         data=run.source.name,
         split=run.source.split,
         arch=spec.arch,

@@ -1,7 +1,10 @@
 """The datasets that have a name, and what is known of each before it is read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from advtool.data import patterns
 from advtool.data.cifar101 import CIFAR10_1
 from advtool.data.files import Files
 from advtool.data.idx import IdxFiles
@@ -29,6 +32,7 @@ class Entry:
     classes : class names; None if the files name them
     mirrored : whether a mirrored image keeps its class, so that flips augment
     source : what the heads of its streams say they came from, if that is not its name
+    training : options of training that these images want, where others are not asked for
     """
 
     shape: Shape
@@ -37,6 +41,7 @@ class Entry:
     classes: tuple[str, ...] | None = None
     mirrored: bool = True
     source: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 _CIFAR10 = TorchvisionFiles("CIFAR10", "cifar-10-batches-py", packed="cifar-10-python.tar.gz")
@@ -51,6 +56,7 @@ ENTRIES = {
         mirrored=False,
         source="UCI Optical Recognition of Handwritten Digits (CC BY 4.0), via scikit-learn",
     ),
+    patterns.NAME: Entry(patterns.SHAPE, patterns.SIZES, None, _DIGITS, mirrored=False, training=patterns.TRAINING),
     "mnist": Entry((1, 28, 28), _SMALL, IdxFiles("MNIST", "MNIST/raw"), _DIGITS, mirrored=False),
     "fashion-mnist": Entry((1, 28, 28), _SMALL, IdxFiles("FashionMNIST", "FashionMNIST/raw"), _CLOTHES),
     "kmnist": Entry((1, 28, 28), _SMALL, IdxFiles("KMNIST", "KMNIST/raw"), _KUZUSHIJI, mirrored=False),
@@ -69,5 +75,15 @@ ENTRIES = {
 
 def is_mirrored(origin: str | None) -> bool:
     """Whether a mirrored image keeps its class, by what a head says the images came from; yes if that is unknown."""
-    entries = {entry.source or name: entry for name, entry in ENTRIES.items()}
-    return entries[origin].mirrored if origin in entries else True
+    entry = _of(origin)
+    return entry.mirrored if entry else True
+
+
+def training_of(origin: str | None) -> Mapping[str, Any]:
+    """Options of training that images want, by what a head says they came from."""
+    entry = _of(origin)
+    return entry.training if entry else {}
+
+
+def _of(origin: str | None) -> Entry | None:
+    return {entry.source or name: entry for name, entry in ENTRIES.items()}.get(origin or "")

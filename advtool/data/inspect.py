@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 
+from advtool.data import patterns
 from advtool.data.checker import SampleChecker
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError
@@ -23,6 +24,7 @@ class Summary:
     classes : class names
     history : commands that made it
     layout : how the parts of the source were found
+    patterns : of images made from ``patterns``, how much of those is left in them
     """
 
     source: str
@@ -36,23 +38,30 @@ class Summary:
     origin: str | None
     history: tuple[str, ...]
     layout: str | None = None
+    patterns: dict[str, dict[str, float]] | None = None
 
     def to_json(self) -> dict:
-        return asdict(self)
+        shown = asdict(self)
+        if self.patterns is None:
+            del shown["patterns"]
+        return shown
 
 
 def summarize(source: Source, limit: int | None = None) -> Summary:
-    """Read a source through and count; images are not decoded beyond their headers."""
+    """Read a source through and count; images are not decoded beyond their headers, but for those of ``patterns``."""
     formats: Counter[str] = Counter()
     labels: Counter[int] = Counter()
     shapes: set[Shape] = set()
     n = 0
     with source.open() as reader:
+        kept = patterns.Kept() if patterns.made(reader.head) else None
         for n, sample in enumerate(reader, 1):
             formats[images.kind(sample.members[sample.extension], sample.extension)] += 1
             labels[sample.label] += 1
             if len(shapes) < 2:
                 shapes.add(sample.shape())
+            if kept:
+                kept.add(sample.pixels(), sample.label)
             if n == limit:
                 break
         head = reader.head.with_classes(max(labels))
@@ -69,6 +78,7 @@ def summarize(source: Source, limit: int | None = None) -> Summary:
         origin=head.source,
         history=head.history,
         layout=source.layout,
+        patterns=kept.to_json() if kept else None,
     )
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from advtool.data import braces, layouts, named, npz, shard_files, splits
+from advtool.data import braces, layouts, named, npz, patterns, shard_files, splits
 from advtool.errors import UsageError, unknown
 from advtool.io import regular, streams
 from advtool.io.keys import NO_KEYS, Keys
@@ -16,7 +16,7 @@ from advtool.io.shards import shard_paths
 
 SPLITS = ("train", "test")
 EMBEDDED = "digits"
-NAMES = (EMBEDDED, *named.NAMES)
+NAMES = (EMBEDDED, patterns.NAME, *named.NAMES)
 
 
 class Source(Protocol):
@@ -130,6 +130,8 @@ def resolve(
     if spec == EMBEDDED:
         directory = embedded_shards()
         return _directory_of_shards(EMBEDDED, directory, {s: f"{EMBEDDED}-{s}" for s in SPLITS}, split or default_split)
+    if spec == patterns.NAME and not path.exists():
+        return patterns.resolve(split or default_split)
     if path.is_dir():
         return _directory(spec, path, split, default_split)
     if npz.is_archive(path):

@@ -56,6 +56,6 @@ def representation(model: Classifier, layer: str | None = None) -> Iterator[Call
 
 
 def relative_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """‖found − wanted‖₂ / ‖wanted‖₂ of each row; N."""
-    tiny = torch.finfo(wanted.dtype).tiny
-    return (found - wanted).norm(dim=1) / wanted.norm(dim=1).clamp_min(tiny)
+    """‖found − wanted‖₂ / ‖wanted‖₂ of each row, without the denominator where that is 0; N."""
+    size = wanted.norm(dim=1)
+    return (found - wanted).norm(dim=1) / torch.where(size > 0, size, 1.0)

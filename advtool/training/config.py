@@ -1,7 +1,10 @@
 """What a training run does: every setting, resolved."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 from advtool.errors import UsageError
 from advtool.options import declarations
@@ -9,7 +12,7 @@ from advtool.registry import check_radius
 from advtool.threat import Threat
 from advtool.training.kinds import OBJECTIVES
 from advtool.training.options import Kept, Objective, Optimisation, Training
-from advtool.training.recipes import REPLAYS, recipe
+from advtool.training.recipes import REPLAYS, default_epochs, recipe
 from advtool.values import plain
 
 EMA_DECAY = 0.999
@@ -60,7 +63,24 @@ def threat_of(asked: Training) -> Threat | None:
     return threat
 
 
-def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: bool = False) -> TrainConfig:
+def passes(asked: Training, shape: tuple[int, int, int], wanted: Mapping[str, Any] = MappingProxyType({})) -> int:
+    """Passes over the data: as asked, else as the dataset wants, else those of the method."""
+    if asked.epochs is not None:
+        return asked.epochs
+    return wanted.get("epochs") or default_epochs(shape, _method(asked))
+
+
+def _method(asked: Training) -> str:
+    return asked.objective if asked.adv != "none" else "pgd"
+
+
+def resolve(
+    asked: Training,
+    shape: tuple[int, int, int],
+    mirrored: bool,
+    amp: bool = False,
+    wanted: Mapping[str, Any] = MappingProxyType({}),
+) -> TrainConfig:
     """Every setting: as asked, else by the data's recipe.
 
     Parameters
@@ -68,6 +88,7 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
     shape : of the images
     mirrored : whether a mirrored image keeps its class, so that flips augment
     amp : whether to compute in bfloat16
+    wanted : what the dataset wants, where it wants other settings than images of its size
 
     Raises
     ------
@@ -79,8 +100,9 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
         check_radius(asked.adv, asked.eps, shape)
     adversarial = asked.adv != "none" and asked.lam > 0 and asked.objective != "mart"
     replays = (asked.replays or REPLAYS) if asked.objective == "free" else 1
-    method = asked.objective if asked.adv != "none" else "pgd"
-    decided = recipe(shape, asked.epochs, mirrored, adversarial, replays, method)
+    method = _method(asked)
+    decided = recipe(shape, passes(asked, shape, wanted), mirrored, adversarial, replays, method)
+    decided |= {name: value for name, value in wanted.items() if name in decided and name != "epochs"}
     if asked.size:
         decided["augment"] = "rrc+flip" if mirrored else "rrc"
     decided |= {
@@ -95,9 +117,9 @@ def resolve(asked: Training, shape: tuple[int, int, int], mirrored: bool, amp: b
     replace(asked, schedule=settings["schedule"]).validate()
     if settings["schedule"] != "step":
         settings["lr_drops"] = ()
-    passes = settings["epochs"] * replays
-    if asked.eps_warmup > passes:
-        raise UsageError(f"the radius would never be reached in {passes} epochs", "eps_warmup", asked.eps_warmup)
+    made = settings["epochs"] * replays
+    if asked.eps_warmup > made:
+        raise UsageError(f"the radius would never be reached in {made} epochs", "eps_warmup", asked.eps_warmup)
     if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
         drops = ",".join(map(str, settings["lr_drops"]))
         raise UsageError(f"later than the last of {settings['epochs']} epochs", "lr_drops", drops)

@@ -35,8 +35,8 @@ class Optimisation(Options):
         metavar="N",
         minimum=0,
         help="Passes over the data.",
-        unset="15 up to 16×16 pixels, 10 up to 28×28, else each method's: 150, for trades 76, mart 120, fast 15,"
-        " n-fgsm 30, free 205",
+        unset="15 up to 16×16 pixels (patterns 20), 10 up to 28×28, else each method's: 150, for trades 76, mart 120,"
+        " fast 15, n-fgsm 30, free 205",
     )
     batch_size: int = option(
         "--batch-size", metavar="N", minimum=1, help="Images per step.", unset="128; 256 above 64×64 pixels"
@@ -58,7 +58,8 @@ class Optimisation(Options):
         "--weight-decay",
         metavar="D",
         help="Its coefficient.",
-        unset="0 up to 28×28 pixels, else 0.0005, for trades and free 0.0002, mart 0.0035; 0.0001 above 64×64",
+        unset="0 up to 28×28 pixels (patterns 2), else 0.0005, for trades and free 0.0002, mart 0.0035; 0.0001 above"
+        " 64×64",
     )
     schedule: str = option(
         "--schedule",

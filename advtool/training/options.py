@@ -132,13 +132,17 @@ class Network(Options):
         metavar="NAME",
         help="Architecture: linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, preactresnet18, dm-wrn-28-10,"
         " inception, any in torchvision, or timm:NAME.",
-        unset="by image size, cnn-small to resnet50",
+        unset="by image size, cnn-small to resnet50; mlp for patterns",
     )
     width: float | None = option(
         "--width", metavar="W", above=0, maximum=64, help="Factor on the width of every layer.", unset="1"
     )
     hidden: tuple[int, ...] | None = option(
-        "--hidden", metavar="N,…", parse=counts, help="Sizes of the hidden layers.", unset="1024,1024"
+        "--hidden",
+        metavar="N,…",
+        parse=counts,
+        help="Sizes of the hidden layers.",
+        unset="1024,1024; 256,16 for patterns",
     )
     top_pixels: int | None = option(
         "--top-pixels",

@@ -60,7 +60,7 @@ def default_epochs(shape: tuple[int, int, int], objective: str = "pgd") -> int:
 
 def recipe(
     shape: tuple[int, int, int],
-    epochs: int | None,
+    epochs: int,
     mirrored: bool,
     adversarial: bool,
     replays: int = 1,
@@ -70,13 +70,13 @@ def recipe(
 
     Parameters
     ----------
-    epochs : number asked for, None for the default
+    epochs : passes over the data
     mirrored : whether a mirrored image keeps its class, so that flips augment
     adversarial : whether label smoothing is one of the method's options and there is something to attack
     replays : optimiser steps per batch, by which the number of epochs is divided
     """
     side = max(shape[1:])
-    epochs = math.ceil((default_epochs(shape, objective) if epochs is None else epochs) / replays)
+    epochs = math.ceil(epochs / replays)
     if side <= 28:
         tiny = side <= 16
         return {

@@ -11,7 +11,7 @@ import torch
 
 from advtool import device as devices
 from advtool.data.arrays import Images
-from advtool.data.catalogue import is_mirrored
+from advtool.data.catalogue import is_mirrored, training_of
 from advtool.data.sources import Source
 from advtool.data.subset import subset
 from advtool.device import Settings
@@ -103,7 +103,11 @@ class TrainingRun:
         """The model that is trained; at first with the weights that training starts from."""
         asked, args = self.asked, self.asked.arch_args()
         if self.init is None:
-            model = new_model(self.data.images, asked.arch, args, asked.seed, asked.top_pixels)
+            wanted = training_of(self.data.head.source)
+            arch = asked.arch or wanted.get("arch")
+            if arch == wanted.get("arch") and "hidden" in wanted:
+                args = {"hidden": list(wanted["hidden"]), **args}
+            model = new_model(self.data.images, arch, args, asked.seed, asked.top_pixels)
         else:
             if asked.top_pixels:
                 raise UsageError(
@@ -123,7 +127,13 @@ class TrainingRun:
     def config(self) -> TrainConfig:
         """Every training setting."""
         head, amp = self.data.head, devices.use_amp(self.asked.amp, self.device)
-        return configuration.resolve(self.asked, head.shape, is_mirrored(head.source), amp)
+        wanted = training_of(head.source)
+        return configuration.resolve(self.asked, head.shape, is_mirrored(head.source), amp, wanted)
+
+    @property
+    def passes(self) -> int:
+        """Passes over the data; `free` makes several of them in an epoch."""
+        return configuration.passes(self.asked, self.data.head.shape, training_of(self.data.head.source))
 
     def with_seed(self, seed: int) -> "TrainingRun":
         """The same run, of the same images, with another seed."""

@@ -17,7 +17,7 @@ from advtool.preprocessing import Preprocessing
 from advtool.training.options import Training
 from advtool.training.run import TrainingRun
 
-UNMIRRORED = {"digits", "mnist", "kmnist", "svhn"}
+UNMIRRORED = {"digits", "patterns", "mnist", "kmnist", "svhn"}
 
 
 def entry_head(name: str) -> Head:

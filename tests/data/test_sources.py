@@ -43,7 +43,7 @@ def refused(*args, **kwargs) -> str:
 
 
 def test_the_names_that_are_known():
-    assert set(NAMES) == {"digits", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100", "svhn", "cifar10.1"}
+    assert set(NAMES) == {"digits", "patterns", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100", "svhn", "cifar10.1"}
 
 
 @pytest.mark.parametrize(("split", "n"), [("train", 1437), ("test", 360), (None, 1437)])
@@ -153,7 +153,7 @@ def test_an_unknown_name_gives_the_near_ones(name, near):
 
 
 def test_a_name_like_none_gives_all():
-    assert "known: digits, mnist" in refused("xyzzy")
+    assert "known: digits, patterns, mnist" in refused("xyzzy")
 
 
 @pytest.mark.parametrize("spec", ["none.tar", "none/", "a/b", "none-*.tar", "none-{0..3}.tar", "none.tar.gz"])

@@ -86,7 +86,7 @@ def test_recipes_follow_the_papers_for_small_colour_images():
     assert (config.lr, config.optimizer) == (0.2, "adam")
     from advtool.training.config import recipe
 
-    cifar = recipe((3, 32, 32), None, True, False)
+    cifar = recipe((3, 32, 32), 150, True, False)
     assert (cifar["epochs"], cifar["lr_drops"], cifar["optimizer"]) == (150, (50, 100), "sgd")
     assert (cifar["lr"], cifar["momentum"], cifar["weight_decay"], cifar["augment"]) == (0.1, 0.9, 5e-4, "crop+flip")
     assert recipe((3, 32, 32), 1, False, True)["augment"] == "crop"
