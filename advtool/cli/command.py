@@ -103,7 +103,10 @@ def _annotation(options: type[Options], name: str, kind: Any, default: Any, pane
     declared = declarations(options)[name]
     shared: dict[str, Any] = {"help": help_of(options, name, default), "rich_help_panel": panel, "show_default": False}
     if not declared.names:
-        return Annotated[str | None, typer.Argument(metavar=declared.metavar, **shared)]
+        several = get_origin(kind) is tuple
+        return Annotated[
+            list[str] | None if several else str | None, typer.Argument(metavar=declared.metavar, **shared)
+        ]
     if kind is bool:
         return Annotated[bool if default is not None else bool | None, typer.Option(*declared.names, **shared)]
     shared["metavar"] = declared.metavar or "|".join(declared.choices)

@@ -72,6 +72,7 @@ def _register() -> None:
     from advtool.cli.distill import Distill
     from advtool.cli.evaluate import Evaluate
     from advtool.cli.explain import Explain
+    from advtool.cli.plot import Plot
     from advtool.cli.relabel import Relabel
     from advtool.cli.train import Train
 
@@ -82,6 +83,7 @@ def _register() -> None:
     command(app, Evaluate, "advtool.commands.evaluate:run")
     command(app, Explain, "advtool.commands.explain:run")
     command(app, Data, "advtool.commands.data:run")
+    command(app, Plot, "advtool.commands.plot:run")
     theory.register(app, Group)
 
 

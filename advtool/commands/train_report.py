@@ -29,7 +29,7 @@ def report(run: TrainingRun, destination: output.Destination, metrics: dict, jso
     described = {"path": destination.name, "arch": run.model.spec.arch}
     if json:
         last = run.history[-1] if run.history else None
-        measured = {"training": last, "selected": run.selected, **metrics}
+        measured = {"training": last, "history": run.history, "selected": run.selected, **metrics}
         output.print_json({"schema": 1, "command": "train", "checkpoint": described, **measured})
     elif metrics and console.shows_bars():
         show({"checkpoint": described, **metrics}, to_stderr=True)

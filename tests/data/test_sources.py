@@ -43,7 +43,17 @@ def refused(*args, **kwargs) -> str:
 
 
 def test_the_names_that_are_known():
-    assert set(NAMES) == {"digits", "patterns", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100", "svhn", "cifar10.1"}
+    assert set(NAMES) == {
+        "digits",
+        "patterns",
+        "mnist",
+        "fashion-mnist",
+        "kmnist",
+        "cifar10",
+        "cifar100",
+        "svhn",
+        "cifar10.1",
+    }
 
 
 @pytest.mark.parametrize(("split", "n"), [("train", 1437), ("test", 360), (None, 1437)])

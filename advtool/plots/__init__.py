@@ -1,0 +1,1 @@
+"""Figures out of reports: `records` reads them, `table` makes rows of them, `chart` draws."""
