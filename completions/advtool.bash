@@ -2,7 +2,7 @@
 _advtool() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words command="${COMP_WORDS[1]}"
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack data distill eval explain relabel theory train --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack data distill eval explain plot relabel theory train --help --version" -- "$word"))
     return
   fi
   case "$command" in
@@ -40,6 +40,7 @@ _advtool() {
     "explain:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "explain:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
     "explain:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
+    "plot:--kind") COMPREPLY=($(compgen -W "line points bars" -- "$word")); return ;;
     "relabel:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "relabel:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "theory gaussian:--noise-kind") COMPREPLY=($(compgen -W "sd variance covariance" -- "$word")); return ;;
@@ -61,6 +62,7 @@ _advtool() {
     "distill") words="--robust --ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --max-memory --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "eval") words="--ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --attack --steps --search-step-size --step-size --random-start --no-random-start --restarts --loss --lam --base --checks --no-checks --strict --per-sample --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "explain") words="--data --method --of --baseline --variance --adv --eps --target --steps --step-size --points --ckpt --arch --normalize --weights --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --random --columns --names -o --out --shards -f --force --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "plot") words="--x --y --by --panels --published --kind --log-x --log-y --percent --x-label --y-label --title --dpi -o --out -f --force -q --quiet -v --verbose -h --help" ;;
     "relabel") words="--shift --random --exclude-true --map --keep --predict --classes --data --split --data-root --download --image-key --label-key -n --limit --arch --normalize --weights -o --out --shard-size -f --force --seed --device --batch-size --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "theory bernoulli") words="--dim --tau-max --tau --eps -n --n --mix --weights --table --seeds --seed --check --samples --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory gaussian") words="--sigma1 --sigma2 --dim --distance --norm --eps --ratio --eps-p --radius --noise --noise-kind --lam --delta --simulate --seed --check --samples --errata --plot --json -q --quiet -v --verbose -h --help" ;;

@@ -16,13 +16,14 @@ from advtool.cli.distill import Distill
 from advtool.cli.evaluate import Evaluate
 from advtool.cli.explain import Explain
 from advtool.cli.main import app
+from advtool.cli.plot import Plot
 from advtool.cli.relabel import Relabel
 from advtool.cli.theory import MODELS
 from advtool.cli.train import Train
 from advtool.data.catalogue import ENTRIES
 from advtool.options import Options, declarations, types
 
-KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, *MODELS.values())
+KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, *MODELS.values())
 OR_FILES = ("--data", "--eval-data")
 """Options whose value is a named dataset, or a file just as well."""
 
