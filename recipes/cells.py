@@ -1,9 +1,9 @@
 """Cells of a paper's tables: collected from reports, and shown beside what was published.
 
-    cells.py add PAPER ITEM ROW REPORT.json      every accuracy of a report of ``eval``
-    cells.py value PAPER ITEM CELL PATH REPORT   one number of any report
-    cells.py read PATH REPORT                    the number alone
-    cells.py show PAPER ITEM                     the table, and recipes/results/PAPER-ITEM-SCALE.jsonl
+cells.py add PAPER ITEM ROW REPORT.json      every accuracy of a report of ``eval``
+cells.py value PAPER ITEM CELL PATH REPORT   one number of any report
+cells.py read PATH REPORT                    the number alone
+cells.py show PAPER ITEM                     the table, and recipes/results/PAPER-ITEM-SCALE.jsonl
 """
 
 import argparse
@@ -100,7 +100,8 @@ def show(paper: str, item: str, kept: Path, root: Path, seconds: int | None) -> 
     about = {"scale": os.environ["SCALE"], "seconds": seconds, "machine": machine(), "commit": commit()}
     lines = [json.dumps({"paper": paper, "item": item, **row, **about}) for row in rows if row["obtained"] is not None]
     results = root if os.environ["SCALE"] == "smoke" else Path(os.environ.get("RESULTS", HERE / "results"))
-    (results / f"{paper}-{item}-{os.environ['SCALE']}.jsonl").write_text("\n".join(lines) + "\n" * bool(lines))
+    if lines:
+        (results / f"{paper}-{item}-{scale}.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def aggregate(cell: str, runs: list[dict], published: float | None) -> dict:

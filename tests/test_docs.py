@@ -24,7 +24,7 @@ from advtool.cli.main import app
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 TEXTS = [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "CHANGELOG.md"]
 LANGUAGES = {"sh", "console", "python", "json", "text"}
-NOT_RUN = 1
+NOT_RUN = 2
 """Blocks with a comment ``<!-- not run: reason -->`` before them. Think twice before you raise this."""
 
 SLOW = {"explain", "features"}

@@ -47,7 +47,9 @@ def test_lines_differ_without_colour_and_what_was_published_is_drawn(advtool, tm
 
 
 def test_curves_of_several_checkpoints(advtool, tmp_path, checkpoint):
-    done = advtool("plot", checkpoint, checkpoint, "--x", "history.epoch", "--y", "history.loss", "-o", "f.png", "--dpi", 50)
+    done = advtool(
+        "plot", checkpoint, checkpoint, "--x", "history.epoch", "--y", "history.loss", "-o", "f.png", "--dpi", 50
+    )
     assert done.returncode == 0, done.stderr
     assert Image.open(io.BytesIO((tmp_path / "f.png").read_bytes())).size == (300, 200)
     assert b"means of up to 2 values" in done.stderr
