@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from advtool.ball import Ball
 
 OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted")
-"""What can be asked of attacks; `base` is no option of theirs, but whether they can be held to a base classifier."""
+"""What can be asked of attacks."""
 
 _UNASKED = {"restarts": 1, "targeted": False}
 """Values that every attack can be asked for, since they say what it does without being asked."""
@@ -97,7 +97,7 @@ class Attack:
     Attributes
     ----------
     function : where it is; it takes (model, inputs, labels, ball) and keyword-only options
-    takes : those of its options that a user may choose, out of `OPTIONS`, and `base`
+    takes : those of its options that a user may choose, out of `OPTIONS`
     norms : those that it is made for; None for all
     minimal : whether it looks for the smallest perturbation, and so needs no radius
     gradients : whether it uses any
@@ -182,17 +182,17 @@ class Planned:
         seed: int = 0,
         amp: bool = False,
         early_stop: bool = False,
-        allowed: Callable[[Tensor], Tensor] | None = None,
+        whole: bool = False,
     ) -> Tensor:
-        """Adversarial inputs, in smaller batches where one does not fit; `allowed`, of a base classifier, is of all.
+        """Adversarial inputs, in smaller batches where one does not fit, unless it has to stay `whole`.
         With `early_stop` the first success of an example is enough."""
         from advtool.memory import piecewise
 
         attack = partial(self.attack.load(), **self.options, seed=seed, amp=amp)
         if early_stop and "early_stop" in inspect.signature(attack.func).parameters:
             attack.keywords["early_stop"] = True
-        if allowed is not None:
-            return attack(model, inputs, labels, self.ball, ids=ids, allowed=allowed)
+        if whole:
+            return attack(model, inputs, labels, self.ball, ids=ids)
         return piecewise(lambda x, y, keys: attack(model, x, y, self.ball, ids=keys), inputs, labels, ids)
 
     def with_options(self, **options: Any) -> Planned:
@@ -280,7 +280,7 @@ ATTACKS = {
         Attack(
             "pgd",
             "advtool.attacks.pgd:pgd",
-            _takes("steps", "step_size", "random_start", "restarts", "keep", "targeted", "base"),
+            _takes("steps", "step_size", "random_start", "restarts", "keep", "targeted"),
             resolved="advtool.attacks.pgd:resolved",
         ),
         Attack("apgd", _APGD, _SEARCHES | {"loss"}, resolved="advtool.attacks.apgd:resolved"),

@@ -52,7 +52,7 @@ _advtool() {
     "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast n-fgsm free" -- "$word")); return ;;
     "train:--optimizer") COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
     "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle triangle" -- "$word")); return ;;
-    "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip rrc rrc+flip" -- "$word")); return ;;
+    "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip crop+flip+jitter+rotate rrc rrc+flip" -- "$word")); return ;;
     "train:--select") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     "train:--eval-data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
   esac

@@ -31,7 +31,6 @@ def pgd(
     restarts: int = 1,
     keep: Keep | None = None,
     early_stop: bool = False,
-    allowed: Callable[[Tensor], Tensor] | None = None,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -53,7 +52,6 @@ def pgd(
         the one of highest loss. ``last`` returns the last one, for training and for datasets. By default the last
         one if targeted, as the datasets of Ilyas et al. 2019 are made, else the best
     early_stop : stop an example at its first success, with ``best``. Off, it goes on to the success of highest loss
-    allowed : which iterates may count as a success: takes N×C×H×W, returns bool, N
     ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
     seed : of the random starts
     amp : drive the attack in bfloat16. A success is one only if it is confirmed in float32
@@ -91,7 +89,6 @@ def pgd(
             steps=steps,
             step_size=wanted["step_size"],
             targeted=targeted,
-            allowed=allowed,
             strongest=strongest,
             rows=rows,
         )
@@ -121,7 +118,6 @@ def ascend(
     steps: int,
     step_size: float,
     targeted: bool = False,
-    allowed: Callable[[Tensor], Tensor] | None = None,
     strongest: Strongest | None = None,
     rows: Tensor | None = None,
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
@@ -149,7 +145,7 @@ def ascend(
         with torch.no_grad():
             adversarial = adversarial.detach()
             if strongest:
-                _show(strongest, adversarial, logits, value, labels, rows, targeted, allowed)
+                _show(strongest, adversarial, logits, value, labels, rows, targeted)
             direction = ball.step(-gradient if targeted else gradient)
             delta = ball.project(adversarial + step_size * direction - inputs)
             adversarial = (inputs + delta).clamp(0, 1)
@@ -162,7 +158,7 @@ def ascend(
     if strongest:
         with torch.no_grad():
             logits = logits_of(model, adversarial)
-            _show(strongest, adversarial, logits, loss(logits, labels), labels, rows, targeted, allowed)
+            _show(strongest, adversarial, logits, loss(logits, labels), labels, rows, targeted)
     return adversarial, rows
 
 
@@ -174,9 +170,6 @@ def _show(
     labels: Tensor,
     rows: Tensor,
     targeted: bool,
-    allowed: Callable[[Tensor], Tensor] | None,
 ) -> None:
     success = fooled(logits, labels, targeted)
-    if allowed:
-        success &= allowed(x)
     strongest.see(x, (-value if targeted else value).detach(), success, rows)

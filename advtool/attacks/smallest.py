@@ -93,6 +93,8 @@ class Smallest:
         """
         labels, distance = self._labels[rows], self._ball.norm(x - self._originals[rows])
         success = self._adversarial(logits, labels)
+        if self._network.allowed:
+            success = success & self._network.allowed(x, rows)
         if exact or not self._network.approximate:
             self._note(rows, x, self.strength(logits, labels), distance, success)
         elif x.device.type == "cpu":

@@ -5,27 +5,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advtool import keyed
+from advtool.data.colour_jitter import jitter, rotate
 
 PADDING = 4
 
 
 def augment(x: Tensor, ids: Tensor, seed: int, kind: str) -> Tensor:
-    """Shift each image by up to 4 pixels (zero padding) and mirror every second one, as `kind` says.
+    """Shift each image by up to 4 pixels (zero padding), mirror every second one, and more, as `kind` says.
 
     Parameters
     ----------
     x : N×C×H×W
     ids : N, int64; what the draws are keyed by, beside the seed
-    kind : ``none``, ``crop``, ``flip`` or ``crop+flip``; of ``rrc`` and ``rrc+flip`` the random-resized crop has been
-        made where the image was decoded
+    kind : ``none``, ``crop``, ``flip``, ``crop+flip``, or that with ``+jitter+rotate``, see `colour_jitter`; of ``rrc``
+        and ``rrc+flip`` the random-resized crop has been made where the image was decoded
     """
     if kind == "none":
         return x
-    draws = keyed.uniform((len(x), 3), ids, seed)
+    draws = keyed.uniform((len(x), 7), ids, seed)
     if "crop" in kind:
         x = _crop(x, (draws[:, :2] * (2 * PADDING + 1)).long())
     if "flip" in kind:
         x = torch.where((draws[:, 2] < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
+    if "jitter" in kind:
+        x = jitter(x, draws[:, 3:6])
+    if "rotate" in kind:
+        x = rotate(x, draws[:, 6])
     return x
 
 

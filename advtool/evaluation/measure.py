@@ -102,5 +102,5 @@ def _counted(
     fates = cascade(model, indexed, attacks, clean, settings, record, progress)
     fallen = len(indexed) - wrong - fates.standing
     if base is not None:
-        fallen = excess(model, base, indexed, attacks[0], clean, settings)
+        fallen = excess(model, base, indexed, attacks, clean, settings)
     yield EntryCount(attacks, searched, fates.standing, wrong, fallen, fates.breakdown())

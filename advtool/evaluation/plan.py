@@ -172,8 +172,6 @@ def _refuse_together(
         raise UsageError("is for a step size that is not searched", parameter="per_sample")
     if curve and restarts not in (None, 1):
         raise UsageError("is not for curves, nor where the step size is searched", parameter="restarts")
-    if base is not None and not all("base" in attack.takes for attack in attacks):
-        raise UsageError("is for pgd alone", parameter="base")
     if base is not None and (curve or per_sample is not None):
         message = "is for one number of steps and a step size that is not searched, and not for records of samples"
         raise UsageError(message, parameter="base")

@@ -1,6 +1,7 @@
 """What attacks see of a model: a fast way to its gradients, and the model itself, which has the last word."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ LIKE = 8
 
 
 Driver = Callable[[Tensor], Tensor]
+Allowed = Callable[[Tensor, Tensor | slice], Tensor]
+"""Which of some images M×C×H×W may count as a success, given the places of their originals in the batch: bool, M."""
 Made = tuple[Driver, Callable[[], None]]
 """A driver, and what makes it follow the model's weights."""
 
@@ -49,6 +52,16 @@ class Network(nn.Module):
         self.approximate, self.whole = approximate, whole
         self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
         self._finite: Tensor | None = None
+        self.allowed: Allowed | None = None
+
+    @contextmanager
+    def held_to(self, allowed: Allowed) -> Iterator[None]:
+        """For as long as this lasts, what is not allowed is no success of any attack."""
+        self.allowed = allowed
+        try:
+            yield
+        finally:
+            self.allowed = None
 
     @property
     def exact(self) -> nn.Module:

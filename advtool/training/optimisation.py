@@ -10,7 +10,7 @@ SCHEDULES = ("constant", "step", "cosine", "one-cycle", "triangle")
 OPTIMIZERS = ("sgd", "adam")
 SELECTIONS = ("best", "last")
 RESIZED_CROPS = ("rrc", "rrc+flip")
-AUGMENTATIONS = ("none", "crop", "flip", "crop+flip", *RESIZED_CROPS)
+AUGMENTATIONS = ("none", "crop", "flip", "crop+flip", "crop+flip+jitter+rotate", *RESIZED_CROPS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Optimisation(Options):
     augment: str = option(
         "--augment",
         choices=AUGMENTATIONS,
-        help="Per image: crops padded by 4, or random-resized crops.",
+        help="Per image: crops padded by 4, or random-resized crops; jitter of colours (0.25) and rotations (2°).",
         unset="none up to 28×28 pixels, else crop+flip, with --size rrc+flip (no flips for svhn and digits)",
     )
     size: int | None = option(

@@ -7,7 +7,8 @@ and 81%, so part of the gain is only a loss that is harder to attack. Above 28 p
 ========  =======================================================================================================
 pgd       `robustness` (Engstrom et al. 2019): 150 epochs, rate 0.1 dropped after each third, decay 5e-4; above 64
           pixels batches of 256, decay 1e-4. Of its augmentation crops and flips, not the jitter of colours (0.25) and
-          the rotations (2°) that it has for CIFAR-10. The recipe of standard training too
+          the rotations (2°) that it has for CIFAR-10: that is ``crop+flip+jitter+rotate``.
+          The recipe of standard training too
 trades    Zhang et al. 2019: 76 epochs, rate 0.1 dropped after 75, decay 2e-4
 mart      Wang et al. 2020, ResNet-18: 120 epochs, rate 0.01 dropped after 75, 90 and 100, decay 3.5e-3
 fast      Wong et al. 2020: 15 epochs, a rate that rises to 0.2 and falls again, decay 5e-4

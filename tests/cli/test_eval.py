@@ -46,7 +46,7 @@ def test_every_report_has_the_same_keys(advtool, checkpoint):
         report = json.loads(done.stdout)
         assert report.keys() >= common and done.stdout.count(b"\n") == 1
         plain = {"source": "digits", "split": "test", "n": 20, "classes": 10}
-        assert report["data"] == plain | {"matched": None, "preprocessing": None}
+        assert report["data"] == plain | {"matched": None, "preprocessing": None, "adversarial": None}
         assert all(entry.keys() >= own for entry in report["adversarial"])
         assert len({frozenset(entry) for entry in report["adversarial"]}) <= 1
 

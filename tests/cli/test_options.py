@@ -97,7 +97,7 @@ def cases() -> Iterator[Case]:
     for name in registry.ATTACKS:
         yield Case("attack", name, ("--attack", name, "--eps", "0.5"), frozenset(ATTACK_OPTIONS - parameters(name)))
         lacking = ATTACK_OPTIONS - {"keep", "targeted"} - parameters(name)
-        lacking |= set() if name == "pgd" else {"search_step_size", "base"}
+        lacking |= set() if name == "pgd" else {"search_step_size"}
         yield Case("eval", name, ("--attack", name, "--adv", "l2", "--eps", "0.5"), frozenset(lacking))
     attacked = ATTACK_OPTIONS - {"keep", "targeted"} | {"eps", "attack", "search_step_size"}
     yield Case("eval", "clean", (), frozenset(attacked | {"lam", "base", "per_sample"}))

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import functional
 
 from advtool import keyed
 from advtool.data.augment import PADDING, augment
+from advtool.data.colour_jitter import jitter, rotate
 from advtool.training.optimisation import AUGMENTATIONS
 
 N = 40
@@ -37,7 +39,7 @@ def reference(x: torch.Tensor, ids: torch.Tensor, seed: int, kind: str) -> np.nd
     return np.stack(out)
 
 
-@pytest.mark.parametrize("kind", AUGMENTATIONS)
+@pytest.mark.parametrize("kind", [kind for kind in AUGMENTATIONS if "jitter" not in kind])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_equals_a_loop_over_images_and_pixels(kind, channels):
     x = pictures(channels=channels)
@@ -56,7 +58,27 @@ def test_none_does_nothing():
     assert torch.equal(augment(pictures(), IDS, 5, "none"), pictures())
 
 
-@pytest.mark.parametrize("kind", ["crop", "flip", "crop+flip"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jitter_is_torchvisions_in_a_fixed_order(channels):
+    x, draws = pictures(channels=channels).clamp(0, 1), torch.rand(N, 3, generator=torch.Generator().manual_seed(2))
+    expected = []
+    for image, (brightness, contrast, saturation) in zip(x, (0.75 + 0.5 * draws).tolist(), strict=True):
+        image = functional.adjust_contrast(functional.adjust_brightness(image, brightness), contrast)
+        expected.append(functional.adjust_saturation(image, saturation))
+    torch.testing.assert_close(jitter(x, draws), torch.stack(expected), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (40, 24)])
+def test_rotation_is_torchvisions(height, width):
+    x = pictures(height=height, width=width)
+    draws = torch.rand(N, generator=torch.Generator().manual_seed(3))
+    angles = (4 * draws - 2).tolist()
+    expected = torch.stack([functional.rotate(image, angle) for image, angle in zip(x, angles, strict=True)])
+    assert (rotate(x, draws) == expected).float().mean() > 0.995  # where two pixels are as near, either will do
+    assert torch.equal(rotate(x, torch.full((N,), 0.5)), x)
+
+
+@pytest.mark.parametrize("kind", ["crop", "flip", "crop+flip", "crop+flip+jitter+rotate"])
 def test_an_image_does_not_depend_on_its_batch(kind):
     x = pictures()
     whole = augment(x, IDS, 5, kind)

@@ -8,6 +8,7 @@ import torch
 from evaluation_problems import SETTINGS, digits, linear, stage, tensors
 from torch import nn
 
+from advtool import registry
 from advtool.attacks import L2, Linf, pgd
 from advtool.data.arrays import Images
 from advtool.device import Settings
@@ -150,6 +151,27 @@ def test_risk_relative_to_a_constant_answer_counts_every_change():
     (entry,) = counted(model, [stage("pgd", Linf(0.1), steps=10)], images, base=base).entries
     assert entry.wrong == 1  # only c: 0.45 is taken for class 0
     assert entry.excess == 1  # c crosses 1/2, d disagrees with the base from the start
+
+
+def threshold(at: float) -> nn.Module:
+    """Says 1 for a pixel above `at`, and is unsure near it."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
+    model[1].weight.data, model[1].bias.data = torch.tensor([[-20.0], [20.0]]), torch.tensor([20 * at, -20 * at])
+    return model
+
+
+@pytest.mark.parametrize("attacks", [*registry.ATTACKS, "autoattack"])
+def test_every_attack_is_held_to_the_base(attacks):
+    """Only between 0.5 and 0.52 does the model change while the base does not: that is where attacks have to stop."""
+    pixels = np.array([0.2, 0.38, 0.42, 0.45, 0.49, 0.7], np.float32).reshape(-1, 1, 1, 1)
+    images = Images(pixels, np.zeros(6, int), list("abcdef"), digits(6).head, "x", None)
+    norm = "l2" if attacks in ("cw", "ddn") else "linf"
+    plan = Evaluation.of(adv=norm, eps=0.1, attack=attacks)
+    model, base = threshold(0.5), threshold(0.52)
+    (entry,) = measure(plan, model, images, SETTINGS, base=base).entries
+    (itself,) = measure(plan, model, images, SETTINGS, base=model).entries
+    assert itself.excess == 0 and entry.standing == 2
+    assert entry.excess == 3
 
 
 def test_targeted_success_is_counted_from_what_the_shards_say(model):

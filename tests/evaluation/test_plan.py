@@ -41,7 +41,6 @@ L2 = {"adv": "l2", "eps": 0.5}
         ({**L2, "steps": (5, 10), "per_sample": "p"}, "per_sample"),
         ({**L2, "search_step_size": True, "per_sample": "p"}, "per_sample"),
         ({**L2, "attack": "autoattack", "search_step_size": True}, "search_step_size"),
-        ({**L2, "attack": "apgd", "base": "b"}, "base"),
         ({**L2, "steps": (5, 10), "base": "b"}, "base"),
         ({**L2, "search_step_size": True, "base": "b"}, "base"),
         ({**L2, "per_sample": "p", "base": "b"}, "base"),
