@@ -11,5 +11,8 @@ both() { # NAME, CELL, --with … : classification and adversarial risk
     cell "$2, R_adv" adversarial.0.risk.adversarial "$item-$1" --with risk=adversarial "${@:3}"
 }
 few=(-n "$(pick 200 2000 2000)")
-three=(--arch mlp --hidden "$(pick 32,32,20 512,512,320 512,512,320)" --epochs "$(pick 2 20 20)" --label-smoothing 0)
+# The paper says SGD, and no rate. At 0.01 the classification risk of λ = 0 is the published one; at 0.1, and with Adam, it
+# and the adversarial risk are lower.
+sgd=(--optimizer sgd --lr 0.01 --schedule constant --weight-decay 0 --label-smoothing 0)
+three=(--arch mlp --hidden "$(pick 32,32,20 512,512,320 512,512,320)" --epochs "$(pick 2 50 100)" "${sgd[@]}")
 lambdas="0 0.001 0.01 0.1 1 2"
