@@ -79,9 +79,9 @@ class Picture(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Plot(Fields, Looks, Picture, Talk):
-    """Draw any reports of advtool: eval --json … | advtool plot --x eps --y adversarial.accuracy -o figure.png
+    """Draw any field of any reports of advtool against any other.
 
-    A list in a report gives a row for each entry. Several values at one place become their mean with their standard
+    As in: advtool eval … --json | advtool plot --x eps --y adversarial.accuracy -o figure.png. A list in a report gives a row for each entry. Several values at one place become their mean with their standard
     deviation. Lines differ in markers and strokes, not in colour alone.
     """
 

@@ -44,7 +44,7 @@ def _lines(report: dict) -> list[tuple[str, str, dict]]:
 
 def _data(report: dict) -> str:
     data = report["data"]
-    split, made = f" {data['split']}" if data["split"] else "", data["adversarial"]
+    split, made = f" {data['split']}" if data["split"] else "", data.get("adversarial")
     return f"{data['source']}{split}, {data['n']:,} images" + (f", adversarial ({_made(made)})" if made else "")
 
 

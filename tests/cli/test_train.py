@@ -42,11 +42,12 @@ def test_the_report_and_the_checkpoint_say_the_same(advtool, tmp_path):
     assert done.returncode == 0 and done.stdout.count(b"\n") == 1, done.stderr.decode()
     report = json.loads(done.stdout)
     assert report.keys() == {
-        *("schema", "command", "checkpoint", "training", "selected", "data", "clean", "adversarial"),
+        *("schema", "command", "checkpoint", "training", "history", "selected", "data", "clean", "adversarial"),
     }
     assert (report["schema"], report["command"]) == (1, "train")
     assert report["checkpoint"] == {"path": "m.safetensors", "arch": "mlp"}
     assert report["training"].keys() == {"epoch", "loss", "clean_accuracy", "adversarial_accuracy"}
+    assert [record["epoch"] for record in report["history"]] == [1, 2] and report["history"][1] == report["training"]
     assert report["selected"] == {"epoch": 2, "of": 2, "by": "last"}
     (entry,) = report["adversarial"]
     assert (entry["adv"], entry["eps"], entry["steps"], entry["n"]) == ("linf", 0.15, 50, 40)
