@@ -262,7 +262,7 @@ complete -c advtool -n '__fish_seen_subcommand_from train' -l schedule -x -a 'co
 complete -c advtool -n '__fish_seen_subcommand_from train' -l lr-drops -r -d 'Epochs at which the rate drops (step)'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l lr-drop-factor -r -d 'Of each drop (step)'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l label-smoothing -r -d 'Target mass spread over all classes (pgd, trades, fast, n-fgsm, free)'
-complete -c advtool -n '__fish_seen_subcommand_from train' -l augment -x -a 'none crop flip crop+flip crop+flip+jitter+rotate rrc rrc+flip' -d 'Per image - crops padded by 4, or random-resized crops; jitter of colours (0.25) and rotations (2 degrees)'
+complete -c advtool -n '__fish_seen_subcommand_from train' -l augment -x -a 'none crop flip crop+flip crop+flip+jitter+rotate rrc rrc+flip' -d 'Per image - crops padded by 4, or random-resized crops; jitter of colours by 0.25, turns by 2 degrees'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l size -r -d 'Scale images of any size - by random-resized crops in training, to the centre square in the test'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l ema -l no-ema -d 'Keep an exponential moving average of the weights'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l ema-decay -r -d 'Decay per step at most; turns --ema on'

@@ -15,7 +15,7 @@ class Fields(Options):
     panel: ClassVar[str] = "Fields"
 
     reports: tuple[str, ...] = option(
-        metavar="[FILE…]",
+        metavar="FILE",
         help="Reports as lines of JSON, of any command, or checkpoints, for what they record of their training;"
         " - is stdin.",
         unset="stdin",
@@ -81,8 +81,9 @@ class Picture(Options):
 class Plot(Fields, Looks, Picture, Talk):
     """Draw any field of any reports of advtool against any other.
 
-    As in: advtool eval … --json | advtool plot --x eps --y adversarial.accuracy -o figure.png. A list in a report gives a row for each entry. Several values at one place become their mean with their standard
-    deviation. Lines differ in markers and strokes, not in colour alone.
+    As in: advtool eval … --json | advtool plot --x eps --y adversarial.accuracy -o figure.png. A list in a report gives a
+    row for each entry. Several values at one place become their mean with their standard deviation. Lines differ in
+    markers and strokes, not in colour alone.
     """
 
     command = "plot"

@@ -85,7 +85,7 @@ class Optimisation(Options):
     augment: str = option(
         "--augment",
         choices=AUGMENTATIONS,
-        help="Per image: crops padded by 4, or random-resized crops; jitter of colours (0.25) and rotations (2 degrees).",
+        help="Per image: crops padded by 4, or random-resized crops; jitter of colours by 0.25, turns by 2 degrees.",
         unset="none up to 28×28 pixels, else crop+flip, with --size rrc+flip (no flips for svhn and digits)",
     )
     size: int | None = option(
