@@ -81,9 +81,10 @@ class Picture(Options):
 class Plot(Fields, Looks, Picture, Talk):
     """Draw any field of any reports of advtool against any other.
 
-    As in: advtool eval … --json | advtool plot --x eps --y adversarial.accuracy -o figure.png. A list in a report gives a
-    row for each entry. Several values at one place become their mean with their standard deviation. Lines differ in
-    markers and strokes, not in colour alone.
+    As in: advtool eval … --json | advtool plot --x eps --y adversarial.accuracy -o figure.png
+
+    A list in a report gives a row for each entry. Several values at one place become their mean with their standard
+    deviation. Lines differ in markers and strokes, not in colour alone.
     """
 
     command = "plot"
