@@ -48,7 +48,7 @@ def main() -> None:
     fields = {name: number(text) for name, _, text in (field.partition("=") for field in asked.fields)}
     with kept.open("a") as file:
         for cell, obtained, interval, n in found:
-            about = {"seed": int(os.environ["SEED"]), "data": data.get("source"), "n": n, **fields}
+            about = {"seed": int(os.environ["SEED"]), "data": Path(data.get("source") or "").name, "n": n, **fields}
             file.write(json.dumps({"cell": cell, "obtained": obtained, "ci95": interval, **about}) + "\n")
 
 

@@ -9,7 +9,7 @@ trained cnn "$eps"
     --adv linf --eps "$eps" -q -o "$made/figure1.tar"
 for images in clean adversarial; do
     source=("$data" -n "$(pick 20 500 1000)")
-    [ $images = adversarial ] && source=("$made/figure1.tar")
+    [ $images = adversarial ] && source=("$made/figure1.tar" -n "$(pick 20 500 1000)")
     picture figure1-$images advtool explain --method gradient --ckpt "$made/cnn-standard.safetensors" --names standard,robust \
         --ckpt "$made/cnn-$eps.safetensors" --data "${source[@]}" --json
     cp "$made/figure1-$images.picture.json" "$made/figure1-$images.json"

@@ -9,7 +9,7 @@ trained mlp "$eps"
     --adv linf --eps "$eps" -q -o "$made/figure3.tar"
 for images in clean adversarial; do
     source=("$data" -n "$(pick 20 500 1000)")
-    [ $images = adversarial ] && source=("$made/figure3.tar")
+    [ $images = adversarial ] && source=("$made/figure3.tar" -n "$(pick 20 500 1000)")
     picture figure3-$images advtool explain --method gradient --ckpt "$made/mlp-standard.safetensors" --names standard,robust \
         --ckpt "$made/mlp-$eps.safetensors" --data "${source[@]}" --json
     cp "$made/figure3-$images.picture.json" "$made/figure3-$images.json"
