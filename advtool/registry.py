@@ -182,17 +182,14 @@ class Planned:
         seed: int = 0,
         amp: bool = False,
         early_stop: bool = False,
-        whole: bool = False,
     ) -> Tensor:
-        """Adversarial inputs, in smaller batches where one does not fit, unless it has to stay `whole`.
+        """Adversarial inputs, in smaller batches where one does not fit.
         With `early_stop` the first success of an example is enough."""
         from advtool.memory import piecewise
 
         attack = partial(self.attack.load(), **self.options, seed=seed, amp=amp)
         if early_stop and "early_stop" in inspect.signature(attack.func).parameters:
             attack.keywords["early_stop"] = True
-        if whole:
-            return attack(model, inputs, labels, self.ball, ids=ids)
         return piecewise(lambda x, y, keys: attack(model, x, y, self.ball, ids=keys), inputs, labels, ids)
 
     def with_options(self, **options: Any) -> Planned:

@@ -72,7 +72,7 @@ cell() { # CELL, PATH in a report, its NAME, --with NAME=VALUE for figures
     cells value "$paper" "$item" "$1" "$2" "$made/$3.json" --root "$ROOT" "${@:4}"
 }
 
-picture() { # NAME, command and options that draw $made/NAME.png
-    [ -e "$made/$1.png" ] || "${@:2}" -q -o "$made/$1.png" > "$made/$1.picture.json"
+picture() { # NAME, command and options that draw $made/NAME.png; what they report is $made/NAME.json
+    [ -e "$made/$1.png" ] || "${@:2}" -q -o "$made/$1.png" > "$made/$1.json"
     echo "$made/$1.png"
 }

@@ -61,18 +61,23 @@ def square(
         if the model returns logits that are not finite
     """
     ids, moves = numbered(inputs, ids), moves_of(ball)
-    strongest = Strongest(plain(model), inputs, labels, targeted, early_stop=True)
+    network = plain(model)
+    strongest = Strongest(network, inputs, labels, targeted, early_stop=True)
 
     def look(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss = margin(logits, labels)
         return -loss if targeted else loss, fooled(logits, labels, targeted)
+
+    def ask(x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        loss, success = look(logits_of(model, x), labels)
+        return loss, network.counted(success, x, labels)
 
     with torch.inference_mode():
         clean = exact_logits(model, inputs)
         strongest.see(inputs, *look(clean, labels), exact=True)
         for restart in range(0 if ball.eps == 0 or steps == 0 or clean.shape[1] == 1 else restarts):
             derived = seeds.derive(seed, "restart", restart)
-            query = _Query(lambda x, y: look(logits_of(model, x), y), steps, p_init)
+            query = _Query(ask, steps, p_init)
             query.search(strongest, inputs, labels, moves, ball.eps, ids, derived)
         strongest.settle()
     return strongest.inputs

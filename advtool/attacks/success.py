@@ -66,8 +66,7 @@ class Strongest:
         exact : these are the model's own logits' loss and success
         """
         loss = loss.to(self._loss.dtype)
-        if self._network.allowed:
-            success = success & self._network.allowed(x, rows)
+        success = self._network.counted(success, x, self._labels[rows])
         if self._network.approximate and not exact:
             claim = self._claim[rows]
             better = success & (loss > torch.maximum(claim, self._refuted[rows]))

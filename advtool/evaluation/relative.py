@@ -58,13 +58,13 @@ def _broken(attack: Planned, network: Network, base: nn.Module, batch: Batch, se
     """Whether an attack finds, for each image, where the model leaves the answer and the base classifier does not."""
     x, answer, ids = batch
 
-    def kept(z: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
-        return predictions_of(base, z) == answer[rows]
+    def kept(z: Tensor, labels: Tensor) -> Tensor:
+        return predictions_of(base, z) == labels
 
     with network.held_to(kept):
-        adversarial = attack(network, x, answer, ids=ids, seed=seed, whole=True)
+        adversarial = attack(network, x, answer, ids=ids, seed=seed)
     broken = torch.zeros_like(answer, dtype=torch.bool)
     for share in torch.linspace(1, 0, ON_THE_WAY + 1)[:-1].tolist():  # there too, since steps may be long
         z = torch.lerp(x, adversarial, share)
-        broken |= (predictions_of(network, z) != answer) & kept(z)
+        broken |= (predictions_of(network, z) != answer) & kept(z, answer)
     return broken

@@ -21,8 +21,8 @@ LIKE = 8
 
 
 Driver = Callable[[Tensor], Tensor]
-Allowed = Callable[[Tensor, Tensor | slice], Tensor]
-"""Which of some images M×C×H×W may count as a success, given the places of their originals in the batch: bool, M."""
+Allowed = Callable[[Tensor, Tensor], Tensor]
+"""Which of some images N×C×H×W may count as a success, given the labels that they are attacked with: bool, N."""
 Made = tuple[Driver, Callable[[], None]]
 """A driver, and what makes it follow the model's weights."""
 
@@ -52,16 +52,20 @@ class Network(nn.Module):
         self.approximate, self.whole = approximate, whole
         self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
         self._finite: Tensor | None = None
-        self.allowed: Allowed | None = None
+        self._allowed: Allowed | None = None
 
     @contextmanager
     def held_to(self, allowed: Allowed) -> Iterator[None]:
         """For as long as this lasts, what is not allowed is no success of any attack."""
-        self.allowed = allowed
+        self._allowed = allowed
         try:
             yield
         finally:
-            self.allowed = None
+            self._allowed = None
+
+    def counted(self, success: Tensor, x: Tensor, labels: Tensor) -> Tensor:
+        """Those of the successes, bool, N, that are allowed to count, of images N×C×H×W attacked with these labels."""
+        return success if self._allowed is None else success & self._allowed(x, labels)
 
     @property
     def exact(self) -> nn.Module:
