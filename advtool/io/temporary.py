@@ -30,7 +30,9 @@ def temporary_file(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
         assert file is not None and path is not None
         yield file, path
     finally:
-        if file is not None and path is not None:
+        if file is None or path is None:  # a signal came between the making of the file and its name here
+            sweep(target.parent, stem(target.name))
+        else:
             _remove_own(path, file)
             with suppress(OSError):  # what could not be written was said already
                 file.close()

@@ -1,9 +1,11 @@
 """Temporary files: those of dead processes go, those of live ones stay, and none is in the way."""
 
+import dis
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import shard_factory as make
@@ -84,3 +86,42 @@ def test_nothing_but_temporary_files_is_swept(tmp_path):
     (tmp_path / ".out.tar.8.tmp").symlink_to("elsewhere")
     write(tmp_path / "out.tar")
     assert {*os.listdir(tmp_path)} == {*names, "out.tar", ".out.tar.7.tmp", ".out.tar.8.tmp"}
+
+
+def _interrupted(path, number):
+    """Write a file and end, as a signal's handler does, before one instruction; whether there were so many."""
+    seen = 0
+
+    def trace(frame, event, _):
+        nonlocal seen
+        if Path(frame.f_code.co_filename).name not in ("atomic.py", "temporary.py", "contextlib.py"):
+            return None
+        frame.f_trace_opcodes = True
+        if event != "opcode" or dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN"):
+            return trace  # Python looks for signals after calls and in loops, never on the way out
+        seen += 1
+        if seen == number:
+            sys.settrace(None)
+            raise SystemExit
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with whole_file(path) as file:
+            file.write(b"0123456789")
+    except SystemExit:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_end_at_any_instruction_leaves_nothing_behind(tmp_path):
+    number = 1
+    while _interrupted(tmp_path / "out", number):
+        assert [path.name for path in tmp_path.iterdir()] in ([], ["out"])
+        (tmp_path / "out").unlink(missing_ok=True)
+        number += 1
+    assert number > 300
