@@ -68,7 +68,8 @@ def item(rows: list[dict], remark: str | None) -> str:
     about = [f"`recipes/{first['paper']}/{first['item']}.sh`, scale {first['scale']}"]
     data = dict.fromkeys(Path(row["data"].rstrip("/")).name for row in rows if row.get("data"))
     about += [", ".join(data)] if data else []
-    about += [f"{max(row['seeds'] for row in rows)} seeds", first["machine"], f"commit {first['commit']}"]
+    seeds = max(row["seeds"] for row in rows)
+    about += [f"{seeds} seed{'s' if seeds > 1 else ''}", first["machine"], f"commit {first['commit']}"]
     about += [f"{first['seconds']:,} s in its last run"] if first.get("seconds") else []
     lines.append("; ".join(about) + "." + (f" {remark}" if remark else "") + "\n")
     return "\n".join(lines)
