@@ -125,7 +125,7 @@ def _decode_file(data: bytes) -> np.ndarray:
         try:
             target = "L" if image.mode in _GREY_MODES else "RGB"
             pixels = np.array(image if image.mode == target else image.convert(target))
-        except Exception:
+        except Exception:  # Pillow's decoders raise whatever they trip over in a damaged file
             raise AdvtoolError(f"corrupt {formats.kind(data)} image") from None
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 

@@ -65,7 +65,7 @@ def tried(target: targets.Target, data: bytes) -> str | None:
             return f"an error of several lines: {str(error)[:200]!r}"
     except Hang:
         return "hangs"
-    except Exception:
+    except Exception:  # a finding, which the caller reports
         return traceback.format_exc(limit=-4)
     finally:
         signal.alarm(0)
