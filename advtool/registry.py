@@ -1,4 +1,4 @@
-"""What there is by name: norms and attacks. A new one is one file, and one line here.
+"""The attacks that there are, by name. A new one is one file, and one line here.
 
 Nothing is imported before it is used, so that help is fast.
 """
@@ -6,14 +6,13 @@ Nothing is imported before it is used, so that help is fast.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from advtool.errors import UsageError, unknown
+from advtool.norms import load, with_directions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,69 +26,6 @@ _UNASKED = {"restarts": 1, "targeted": False}
 """Values that every attack can be asked for, since they say what it does without being asked."""
 
 
-def load(path: str) -> Any:
-    """What a path ``package.module:name`` stands for."""
-    module, _, name = path.partition(":")
-    return getattr(import_module(module), name)
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A norm that balls are in.
-
-    Attributes
-    ----------
-    ball : where its class is, a `Ball`
-    largest : radius beyond which a user must have meant another scale
-    example : of a radius, for help and errors
-    """
-
-    name: str
-    ball: str
-    largest: float = math.inf
-    example: str = "0.5"
-
-
-NORMS = {
-    norm.name: norm
-    for norm in (
-        Norm("l2", "advtool.ball:L2"),
-        Norm("linf", "advtool.ball:Linf", largest=1, example="8/255"),
-    )
-}
-
-
-def ball(name: str, eps: float = math.inf) -> Ball:
-    """The ball of that norm and radius.
-
-    Raises
-    ------
-    UsageError
-        if there is no such norm, or the radius is none
-    """
-    if name not in NORMS:
-        raise unknown("norm", name, NORMS, parameter="adv")
-    found: Ball = load(NORMS[name].ball)(eps)
-    return found
-
-
-def check_radius(name: str, eps: float, shape: tuple[int, int, int] | None = None) -> None:
-    """Refuse a radius that is on another scale than [0, 1].
-
-    Parameters
-    ----------
-    shape : (C, H, W) of the images, once that is known: no two of them are farther apart than their diameter
-    """
-    largest, where = NORMS[name].largest, ""
-    if shape is not None and eps < math.inf == largest:
-        largest = ball(name).diameter(shape)
-        where = f", where images of {'×'.join(map(str, shape))} are at most {largest:.4g} apart"
-    if eps <= largest * (1 + 1e-6):
-        return
-    message = f"{name} eps is on the [0,1] pixel scale{where}; did you mean {eps:g}/255?"
-    raise UsageError(message, parameter="eps", value=f"{eps:g}")
-
-
 @dataclass(frozen=True)
 class Attack:
     """An attack that can be asked for by name.
@@ -98,7 +34,7 @@ class Attack:
     ----------
     function : where it is; it takes (model, inputs, labels, ball) and keyword-only options
     takes : those of its options that a user may choose, out of `OPTIONS`
-    norms : those that it is made for; None for all
+    norms : those that it is made for; None for all with directions
     minimal : whether it looks for the smallest perturbation, and so needs no radius
     gradients : whether it uses any
     fixed : options that belong to the name
@@ -114,6 +50,10 @@ class Attack:
     gradients: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     resolved: str | None = None
+
+    def made_for(self) -> tuple[str, ...]:
+        """The norms that it is made for."""
+        return with_directions() if self.norms is None else self.norms
 
     def load(self) -> Callable[..., Tensor]:
         """The function."""
@@ -138,8 +78,8 @@ class Attack:
         UsageError
             if the attack cannot do what is asked
         """
-        if self.norms is not None and ball.name not in self.norms:
-            message = f"is only for {' or '.join(self.norms)}, not for {ball.name}"
+        if ball.name not in self.made_for():
+            message = f"is only for {' or '.join(self.made_for())}, not for {ball.name}"
             raise UsageError(message, parameter="attack", value=self.name)
         if not (self.minimal or ball.is_bounded):
             raise UsageError(f"{self.name} needs a radius", parameter="eps")
@@ -288,7 +228,7 @@ ATTACKS = {
         Attack("ddn", "advtool.attacks.ddn:ddn", _takes("steps", "targeted"), norms=("l2",), minimal=True),
         Attack("fab", "advtool.attacks.fab:fab", _SEARCHES, minimal=True),
         Attack("fab-t", "advtool.attacks.fab:fab", _SEARCHES, minimal=True),
-        Attack("square", "advtool.attacks.square:square", _SEARCHES, norms=("l2", "linf"), gradients=False),
+        Attack("square", "advtool.attacks.square:square", _SEARCHES, norms=("l2", "linf", "l1"), gradients=False),
     )
 }
 

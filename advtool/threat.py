@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from advtool import registry
+from advtool import norms
 
 if TYPE_CHECKING:
     from advtool.ball import Ball
@@ -58,7 +58,7 @@ class Threat:
         Methods of `OWN` have their own; those of `ONE_STEP` one step. Of fewer steps each is 2.5·eps/steps long, so
         that they reach the sphere.
         """
-        ball = registry.ball(norm, eps)
+        ball = norms.ball(norm, eps)
         count, factor = OWN.get(objective, (TRAINING_STEPS, ball.training_step))
         at_random = ball.starts_at_random
         if objective in ONE_STEP:
@@ -81,7 +81,7 @@ class Threat:
     @property
     def ball(self) -> Ball:
         """The perturbations that it may make."""
-        return registry.ball(self.norm, self.eps)
+        return norms.ball(self.norm, self.eps)
 
     @property
     def options(self) -> dict[str, Any]:

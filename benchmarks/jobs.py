@@ -9,7 +9,7 @@ from torch import Tensor
 
 import advtool.attacks as ours
 from advtool.device import use_amp
-from advtool.registry import ball
+from advtool.norms import ball
 from benchmarks import peers, plain
 from benchmarks.nets import Problem
 

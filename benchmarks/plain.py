@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advtool.registry import ball
+from advtool.norms import ball
 from benchmarks.nets import Problem
 
 PGD_STEPS, TRAINING_STEPS, DISTILLATION_STEPS = 50, 7, 50

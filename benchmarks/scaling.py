@@ -18,8 +18,8 @@ import torch
 
 from advtool import attacks
 from advtool.models.registry import build
+from advtool.norms import ball
 from advtool.prepared import prepare
-from advtool.registry import ball
 from benchmarks.nets import RECIPES, Problem, problem
 from benchmarks.roofline import gradient
 

@@ -12,7 +12,7 @@ _advtool() {
   esac
   case "$command:$previous" in
     "attack:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fab fab-t square" -- "$word")); return ;;
-    "attack:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
+    "attack:--adv") COMPREPLY=($(compgen -W "l2 linf l1 l0" -- "$word")); return ;;
     "attack:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
     "attack:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "attack:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
@@ -30,13 +30,13 @@ _advtool() {
     "eval:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "eval:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
     "eval:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
-    "eval:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
+    "eval:--adv") COMPREPLY=($(compgen -W "none l2 linf l1 l0" -- "$word")); return ;;
     "eval:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fab fab-t square autoattack" -- "$word")); return ;;
     "eval:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
     "explain:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "explain:--method") COMPREPLY=($(compgen -W "gradient integrated-gradients smoothgrad large-eps interpolate weights samples" -- "$word")); return ;;
     "explain:--of") COMPREPLY=($(compgen -W "loss logit" -- "$word")); return ;;
-    "explain:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
+    "explain:--adv") COMPREPLY=($(compgen -W "l2 linf l1" -- "$word")); return ;;
     "explain:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "explain:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
     "explain:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
@@ -48,7 +48,7 @@ _advtool() {
     "theory mle:--convention") COMPREPLY=($(compgen -W "nll paper" -- "$word")); return ;;
     "train:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "train:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
-    "train:--adv") COMPREPLY=($(compgen -W "none l2 linf" -- "$word")); return ;;
+    "train:--adv") COMPREPLY=($(compgen -W "none l2 linf l1" -- "$word")); return ;;
     "train:--objective") COMPREPLY=($(compgen -W "pgd trades mart fast n-fgsm free" -- "$word")); return ;;
     "train:--optimizer") COMPREPLY=($(compgen -W "sgd adam" -- "$word")); return ;;
     "train:--schedule") COMPREPLY=($(compgen -W "constant step cosine one-cycle triangle" -- "$word")); return ;;

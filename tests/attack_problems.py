@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.registry import ball
+from advtool.norms import ball
 
-DUAL = {"l2": 2, "linf": 1}
+DUAL = {"l2": 2, "linf": 1, "l1": torch.inf}
 
 
 def linear_problem(n: int, dim: int, seed: int = 0):

@@ -10,9 +10,10 @@ import torch
 from attack_problems import Curved, batch, linear_problem, survivors
 from tests_support import environment
 
-from advtool import registry
+from advtool import norms, registry
 from advtool.attacks import L2, Ball, Linf
 from advtool.ball import per_example
+from advtool.ball.ways import at_speed
 from advtool.errors import UsageError
 
 
@@ -23,23 +24,23 @@ def test_nothing_heavy_is_imported():
 
 
 def test_balls_by_name():
-    assert registry.ball("l2", 0.5) == L2(0.5) != Linf(0.5) and registry.ball("linf") == Linf(float("inf"))
+    assert norms.ball("l2", 0.5) == L2(0.5) != Linf(0.5) and norms.ball("linf") == Linf(float("inf"))
     assert L2(0.5).with_eps(2) == L2(2) and not L2().is_bounded
     assert L2().diameter((3, 2, 2)) == pytest.approx(12**0.5) and Linf(0.1).diameter((3, 2, 2)) == 1
     with pytest.raises(UsageError, match="linf"):
-        registry.ball("lnf", 0.5)
+        norms.ball("lnf", 0.5)
     for eps in (-1, float("nan")):
         with pytest.raises(UsageError, match="≥ 0"):
             L2(eps)
     with pytest.raises(UsageError, match="8/255"):
-        registry.check_radius("linf", 8)
-    registry.check_radius("l2", 8)
-    registry.check_radius("l2", math.sqrt(3 * 32 * 32), (3, 32, 32))
-    registry.check_radius("l2", math.inf, (3, 32, 32))
+        norms.check_radius("linf", 8)
+    norms.check_radius("l2", 8)
+    norms.check_radius("l2", math.sqrt(3 * 32 * 32), (3, 32, 32))
+    norms.check_radius("l2", math.inf, (3, 32, 32))
     with pytest.raises(UsageError, match="images of 3×32×32 are at most 55.43 apart; did you mean 128/255"):
-        registry.check_radius("l2", 128, (3, 32, 32))
-    for norm in registry.NORMS.values():
-        assert registry.ball(norm.name).name == norm.name
+        norms.check_radius("l2", 128, (3, 32, 32))
+    for norm in norms.NORMS.values():
+        assert norms.ball(norm.name).name == norm.name
 
 
 def test_what_is_not_asked_is_resolved():
@@ -131,8 +132,11 @@ class L3(Ball):
         direction = gradient.nan_to_num(nan=0.0).sign() * gradient.abs().sqrt()
         return direction / per_example(self.norm(direction), direction).clamp_min(1e-30)
 
-    def speed(self, size):
-        return size.sqrt()
+    def dual(self, gradient):
+        return gradient.flatten(1).abs().pow(1.5).sum(1).pow(2 / 3)
+
+    def shortest(self, size, room, wanted):
+        return at_speed(size, room, wanted, size.sqrt())
 
     def _project(self, delta):
         return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(self.eps))
@@ -151,7 +155,7 @@ def towards_grey(model, inputs, labels, ball, *, steps: int = 3, ids=None, seed=
 
 @pytest.fixture
 def toys(monkeypatch):
-    monkeypatch.setitem(registry.NORMS, "l3", registry.Norm("l3", f"{__name__}:L3"))
+    monkeypatch.setitem(norms.NORMS, "l3", norms.Norm("l3", f"{__name__}:L3"))
     grey = registry.Attack("grey", f"{__name__}:towards_grey", frozenset({"steps"}), gradients=False)
     monkeypatch.setitem(registry.ATTACKS, "grey", grey)
 
@@ -164,12 +168,12 @@ def test_a_norm_is_one_class_and_one_line(toys, name):
         logits = model(x)
         distance = (logits[:, 1] - logits[:, 0]).abs() / w.abs().pow(1.5).sum().pow(2 / 3)
     eps = float(distance.median()) * 1.0005
-    ball = registry.ball("l3", eps)
+    ball = norms.ball("l3", eps)
     found = registry.get(name).plan(ball)(model, x, y)
     assert ball.norm(found.double() - x.double()).max() <= eps * (1 + 1e-6)
     clear = (distance / eps - 1).abs() > 1e-3
     assert torch.equal(survivors(model, found, y)[clear], (distance > eps)[clear])
-    with pytest.raises(UsageError, match="l2 or linf"):
+    with pytest.raises(UsageError, match="l2 or linf or l1"):
         registry.get("square").plan(ball)
 
 

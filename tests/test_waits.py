@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from waits import Waits, counted
 
-from advtool import registry
+from advtool import norms, registry
 from advtool.ball import Linf
 from advtool.datasets.distill import distill
 from advtool.explain import saliency
@@ -54,7 +54,7 @@ def cost(name: str, norm: str, amp: bool, steps: int, targeted: bool) -> Waits:
     network = prepare(model(), x, amp)
     with counted() as found:
         options = {option: value for option, value in wanted.items() if option in taken}
-        attack.load()(network, x, y, registry.ball(norm, 0.1), ids=ids, **options)
+        attack.load()(network, x, y, norms.ball(norm, 0.1), ids=ids, **options)
     return found
 
 

@@ -11,7 +11,7 @@ from advtool.attacks.fab import fab
 from advtool.attacks.fgsm import fgsm
 from advtool.attacks.pgd import pgd
 from advtool.attacks.square import square
-from advtool.ball import L2, Ball, Linf
+from advtool.ball import L0, L1, L2, Ball, Linf
 from advtool.threat import Threat
 
-__all__ = ["L2", "Ball", "Linf", "Threat", "apgd", "apgd_t", "cw", "ddn", "fab", "fgsm", "pgd", "square"]
+__all__ = ["L0", "L1", "L2", "Ball", "Linf", "Threat", "apgd", "apgd_t", "cw", "ddn", "fab", "fgsm", "pgd", "square"]

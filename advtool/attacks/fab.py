@@ -47,12 +47,12 @@ def fab(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    ball : ``L2()`` or ``Linf()``. With a radius an example is left alone once it is broken within it: faster; the same
+    ball : ``L2()``, ``Linf()`` or ``L1()``. With a radius an example is left alone once it is broken within it: faster; the same
         examples are broken there, but their distances are larger, and the result stays in the ball
     steps : projections for each boundary and restart, at most
     patience : leave a boundary when the distance, once there is one, has not fallen by 0.1% in so many steps
     restarts : runs for each boundary; all but the first begin at a random point, within half of the smallest distance
-        found so far, or of the radius if that is less (without one: of 1 in l2, 0.3 in linf)
+        found so far, or of the radius if that is less (without one: of 1 in l2, 0.3 in linf, 12 in l1)
     target_classes : boundaries tried
     alpha_max : the largest weight of the projection of the original, against that of the iterate
     eta : overshoot of the projections

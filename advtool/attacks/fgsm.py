@@ -53,8 +53,8 @@ def fgsm(
         x, alpha = (inputs + delta).clamp(0, 1), 1.25 * ball.eps
     x.requires_grad_(True)
     loss = log_odds(logits_of(model, x), labels)
-    (gradient,) = torch.autograd.grad(-loss.sum() if targeted else loss.sum(), x)
+    (gradient,) = torch.autograd.grad(loss.sum(), x)
     x = x.detach()
     if ball.eps == 0:
         return x
-    return (inputs + ball.project(x + alpha * ball.step(gradient) - inputs)).clamp(0, 1)
+    return ball.inside(x + alpha * ball.ascent(-gradient if targeted else gradient, x), inputs)

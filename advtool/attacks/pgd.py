@@ -37,6 +37,9 @@ def pgd(
 ) -> Tensor:
     """Maximise the cross-entropy of `labels` in a ball around `inputs` by steepest ascent.
 
+    In l1 a step moves the 1% of the components of largest gradient (Maini et al. 2020,
+    https://arxiv.org/abs/1909.04068).
+
     Parameters
     ----------
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
@@ -46,7 +49,7 @@ def pgd(
     targeted : minimise the cross-entropy of `labels` instead
     steps : gradient steps of a run
     step_size : length of a step in the norm, on the [0, 1] pixel scale; 2.5·eps/steps by default
-    random_start : begin at a random point of the ball instead of at the image. By default: in linf, but not in l2
+    random_start : begin at a random point of the ball instead of at the image. By default: in linf, but not in l2 and l1
     restarts : runs; all but the first begin at a random point
     keep : ``best`` returns the strongest iterate seen, for evaluation: a success if there was one, and of those
         the one of highest loss. ``last`` returns the last one, for training and for datasets. By default the last
@@ -146,9 +149,8 @@ def ascend(
             adversarial = adversarial.detach()
             if strongest:
                 _show(strongest, adversarial, logits, value, labels, rows, targeted)
-            direction = ball.step(-gradient if targeted else gradient)
-            delta = ball.project(adversarial + step_size * direction - inputs)
-            adversarial = (inputs + delta).clamp(0, 1)
+            direction = ball.ascent(-gradient if targeted else gradient, adversarial)
+            adversarial = ball.inside(adversarial + step_size * direction, inputs)
             if not (strongest and looks(step, inputs.device, strongest.early_stop)):
                 continue
             if (left := strongest.left(rows)) is not None:

@@ -3,14 +3,15 @@
 Every example has its own squares; their side h is the same for all. The paper's ν is `delta`, its η `bump`.
 """
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from advtool import keyed
-from advtool.ball import L2, Ball, per_example
+from advtool.ball import L1, L2, Ball, per_example
 from advtool.errors import unknown
 
 _SMALL = 1e-12
@@ -54,8 +55,11 @@ class LinfMoves:
         return torch.where(inside & per_example(idle, x), (inputs - shift).clamp(0, 1), tried)
 
 
-class L2Moves:
+class Bumps(ABC):
     """Squares in which a bump is added, with the budget of a second square that is emptied (Algorithm 3)."""
+
+    norm: ClassVar[int]
+    """The exponent of the norm in which bumps are measured."""
 
     def numbers(self, channels: int) -> int:
         return 5 + channels
@@ -76,26 +80,54 @@ class L2Moves:
         delta = torch.zeros_like(inputs)
         top, left = (height - rows * h) // 2, (width - columns * h) // 2
         delta[:, :, top : top + rows * h, left : left + columns * h] = tiles.reshape(n, c, rows * h, columns * h)
-        return (inputs + eps * L2().step(delta)).clamp(0, 1)
+        return self.reach(inputs, eps, delta)
 
     def propose(self, inputs: Tensor, x: Tensor, eps: float, h: int, u: Tensor) -> Tensor:
         c = x.shape[1]
         delta = (x - inputs).flatten(2)
-        unused = (eps**2 - delta.square().sum((1, 2))).clamp_min(0)[:, None, None]
+        unused = (eps**self.norm - self._measure(delta, (1, 2))).clamp_min(0)[:, None, None]
         first, second = (_places(u[:, i], u[:, i + 1], h, x.shape).expand(-1, c, -1) for i in (0, 2))
         old = delta.gather(2, first)
         delta = delta.scatter(2, first, 0)
-        freed = delta.gather(2, second).square().sum(2, keepdim=True)
-        in_first = old.square().sum(2, keepdim=True)
+        freed = self._measure(delta.gather(2, second), 2, keepdim=True)
+        in_first = self._measure(old, 2, keepdim=True)
         bump = _bump(h, x.device, x.dtype)
         bump = torch.where(u[:, 4, None, None] < 0.5, bump.flatten(), bump.T.flatten())
-        new = bump * _sign(u[:, 5:, None]) + old / (in_first.sqrt() + _SMALL)
-        new = new / (new.norm(dim=2, keepdim=True) + _SMALL) * (unused / c + in_first + freed).sqrt()
+        bump = bump / bump.norm(p=self.norm, dim=2, keepdim=True)
+        new = bump * _sign(u[:, 5:, None]) + old / (in_first ** (1 / self.norm) + _SMALL)
+        new = new / (new.norm(p=self.norm, dim=2, keepdim=True) + _SMALL)
+        new = new * (unused / c + in_first + freed) ** (1 / self.norm)
         delta = delta.scatter(2, second, 0).scatter(2, first, new).view_as(x)
+        return self.reach(inputs, eps, delta)
+
+    @abstractmethod
+    def reach(self, inputs: Tensor, eps: float, delta: Tensor) -> Tensor:
+        """The images with a perturbation of any size, moved into ball and box."""
+
+    def _measure(self, delta: Tensor, dim: int | tuple[int, int], keepdim: bool = False) -> Tensor:
+        """The norm to the power of its exponent."""
+        return delta.abs().pow(self.norm).sum(dim, keepdim=keepdim)
+
+
+class L2Moves(Bumps):
+    """Bumps that use all of the radius."""
+
+    norm = 2
+
+    def reach(self, inputs: Tensor, eps: float, delta: Tensor) -> Tensor:
         return (inputs + eps * L2().step(delta)).clamp(0, 1)
 
 
-MOVES: dict[str, Moves] = {"linf": LinfMoves(), "l2": L2Moves()}
+class L1Moves(Bumps):
+    """Bumps in l1 (Croce and Hein 2021, section 5)."""
+
+    norm = 1
+
+    def reach(self, inputs: Tensor, eps: float, delta: Tensor) -> Tensor:
+        return L1(eps).inside(inputs + delta, inputs)
+
+
+MOVES: dict[str, Moves] = {"linf": LinfMoves(), "l2": L2Moves(), "l1": L1Moves()}
 
 
 def moves_of(ball: Ball) -> Moves:

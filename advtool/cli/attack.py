@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool import registry
+from advtool import norms, registry
 from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
 from advtool.cli.resizing import Resized
 from advtool.groups import Machine, Precision
@@ -18,7 +18,7 @@ class Goal(Options):
     panel: ClassVar[str] = "Adversary"
 
     attack: str = option("--attack", metavar="NAME", default="pgd", help=f"{listed(list(registry.ATTACKS))}.")
-    adv: str = option("--adv", choices=tuple(registry.NORMS), default="l2", help="Norm of the adversary, per image.")
+    adv: str = option("--adv", choices=tuple(norms.NORMS), default="l2", help="Norm of the adversary, per image.")
     eps: float | None = option(
         "--eps",
         metavar="E",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool import registry
+from advtool import norms, registry
 from advtool.cli.groups import Ascent, DryRun, Foreign, Input, Report, Talk
 from advtool.cli.resizing import Resized
 from advtool.groups import Machine, Precision
@@ -32,9 +32,7 @@ class Threats(Options):
 
     panel: ClassVar[str] = "Adversary"
 
-    adv: str = option(
-        "--adv", choices=("none", *registry.NORMS), default="none", help="Norm of the adversary, per image."
-    )
+    adv: str = option("--adv", choices=("none", *norms.NORMS), default="none", help="Norm of the adversary, per image.")
     eps: tuple[float, ...] = option(
         "--eps",
         metavar="E[,E…]",
@@ -133,7 +131,7 @@ class Evaluate(Checkpoints, Input, Resized, Threats, Search, Measured, Machine, 
     command = "eval"
     default_split = "test"
     tables = (
-        Table("adv", {"none": frozenset(), **dict.fromkeys(registry.NORMS, _NEEDS_ADVERSARY)}),
+        Table("adv", {"none": frozenset(), **dict.fromkeys(norms.NORMS, _NEEDS_ADVERSARY)}),
         Table("attack", _TAKES),
         Table(
             "curve",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool import registry
+from advtool import norms
 from advtool.cli.evaluate import Checkpoints
 from advtool.cli.groups import SOURCE, DryRun, Report, Sources, Talk
 from advtool.cli.resizing import Resized
@@ -35,14 +35,14 @@ class Method(Options):
     )
     baseline: float = option("--baseline", metavar="G", default=0.0, help="Grey level to start from.")
     variance: float = option("--variance", metavar="V", default=0.25, help="Of the noise, in pixels².")
-    adv: str = option("--adv", choices=tuple(registry.NORMS), default="l2", help="Norm of the adversary.")
+    adv: str = option("--adv", choices=norms.with_directions(), default="l2", help="Norm of the adversary.")
     eps: float | None = option(
         "--eps",
         metavar="E",
         minimum=0,
         parse=fraction,
         help="Radius on the [0,1] pixel scale.",
-        unset="by image size (as Tsipras et al. 2018; 28×28: l2 4, linf 0.3)",
+        unset="by image size (as Tsipras et al. 2018; 28×28: l2 4, linf 0.3); none for l1",
     )
     target: str = option(
         "--target",

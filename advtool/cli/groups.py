@@ -176,7 +176,7 @@ class Ascent(Options):
     random_start: bool | None = option(
         "--random-start/--no-random-start",
         help="Begin at a random point of the ball.",
-        unset="on for linf, off for l2 and for fgsm",
+        unset="on for linf, off for l2, l1 and for fgsm",
     )
     restarts: int | None = option(
         "--restarts", metavar="R", minimum=1, help="Runs; all but the first begin at random.", unset="1"

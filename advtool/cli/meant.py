@@ -70,10 +70,10 @@ def in_our_words(command: Any) -> Iterator[None]:
 
 def _options_for(word: str) -> tuple[str, ...]:
     """The options that a word may have been meant for."""
-    from advtool import registry
+    from advtool import norms, registry
     from advtool.data import catalogue
 
-    if word in registry.NORMS:
+    if word in norms.NORMS:
         return ("--adv", "--norm")
     if word in (*registry.ATTACKS, "autoattack"):
         return ("--attack",)

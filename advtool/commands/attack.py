@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 from advtool import device as devices
-from advtool import distributed, registry
+from advtool import distributed, norms, registry
 from advtool.cli import console, output
 from advtool.cli.attack import Attack
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
@@ -54,7 +54,7 @@ def run(options: Attack) -> None:
     check_size(model, begun.shape, source.name, file, "--size")
     model = fit(model, reader.head, source.name, file)
     if options.eps is not None:
-        registry.check_radius(options.adv, options.eps, begun.shape)
+        norms.check_radius(options.adv, options.eps, begun.shape)
     if begun.preprocessing:
         record["preprocessing"] = begun.preprocessing.to_json()
     after = begun.head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
@@ -73,8 +73,8 @@ def run(options: Attack) -> None:
 def _planned(options: Attack) -> Planned:
     """The attack with its ball and settings; what it cannot do is refused."""
     if options.eps is not None:
-        registry.check_radius(options.adv, options.eps)
-    ball = registry.ball(options.adv, math.inf if options.eps is None else options.eps)
+        norms.check_radius(options.adv, options.eps)
+    ball = norms.ball(options.adv, math.inf if options.eps is None else options.eps)
     asked = {name: getattr(options, name) for name in registry.OPTIONS}
     return registry.get(options.attack).plan(ball, asked)
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advtool import registry, seeds
+from advtool import norms, registry, seeds
 from advtool.attacks.guard import logits_of, predictions_of
 from advtool.attacks.losses import cross_entropy
 from advtool.ball import Ball
@@ -150,7 +150,7 @@ class _Trial:
 def _about_attacks(trial: _Trial, entries: Sequence[Mapping[str, Any]]) -> Found:
     """What other settings of PGD, and a single step, tell of the largest radius that was evaluated."""
     hardest = max(entries, key=lambda entry: entry["eps"])
-    ball = registry.ball(hardest["adv"], hardest["eps"])
+    ball = norms.ball(hardest["adv"], hardest["eps"])
     if ball.eps == 0:
         return {}
     usual = trial.standing("pgd", ball)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from advtool import registry
+from advtool import norms, registry
 from advtool.ball import Ball
 from advtool.errors import UsageError
 from advtool.io.shape import Shape
@@ -95,11 +95,11 @@ class Evaluation:
         if not lam >= 0:
             raise UsageError("must be at least 0", parameter="lam", value=lam)
         if not radii:
-            example = registry.NORMS[adv].example if adv in registry.NORMS else "0.5"
+            example = norms.NORMS[adv].example if adv in norms.NORMS else "0.5"
             raise UsageError(f"needs a radius, such as {example}", parameter="eps")
-        balls = [registry.ball(adv, radius) for radius in radii]
+        balls = [norms.ball(adv, radius) for radius in radii]
         for radius in radii:
-            registry.check_radius(adv, radius)
+            norms.check_radius(adv, radius)
         attacks = registry.ensemble(attack)
         _refuse_together(attacks, counts, restarts, search_step_size, base, per_sample)
         if search_step_size or len(counts) > 1:
@@ -110,7 +110,7 @@ class Evaluation:
     def check(self, shape: Shape) -> None:
         """Raise UsageError for a radius larger than images of this shape (C, H, W) are apart."""
         for stage in self.stages:
-            registry.check_radius(stage.ball.name, stage.ball.eps, shape)
+            norms.check_radius(stage.ball.name, stage.ball.eps, shape)
 
     @property
     def attacks(self) -> tuple[Attack, ...]:
@@ -147,8 +147,8 @@ def _refuse_without_adversary(asked: Mapping[str, Any]) -> None:
     unasked = {"eps": (), "attack": "pgd", "restarts": 1, "lam": 1.0, "search_step_size": False}
     for name, value in asked.items():
         if value is not None and value != unasked.get(name):
-            norms = ", ".join(registry.NORMS)
-            raise UsageError(f"does nothing without an adversary: give adv ({norms}) and eps", parameter=name)
+            known = ", ".join(norms.NORMS)
+            raise UsageError(f"does nothing without an adversary: give adv ({known}) and eps", parameter=name)
 
 
 def _refuse_together(

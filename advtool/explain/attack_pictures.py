@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advtool import keyed, registry
+from advtool import keyed, norms
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import UsageError, unknown
@@ -186,7 +186,7 @@ def _attacked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(adversarial images N×C×H×W, their distances)."""
     pursuit = goal.pursuit
-    ball = registry.ball(pursuit.norm, pursuit.eps)
+    ball = norms.ball(pursuit.norm, pursuit.eps)
 
     def compute(x: Tensor, y: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         adversarial = large_eps(

@@ -11,7 +11,7 @@ from advtool.explain import saliency
 from advtool.explain.interpolate import POINTS
 from advtool.explain.large_eps import default_eps, default_step_size, default_steps
 from advtool.explain.methods import ATTRIBUTIONS, Method, chosen
-from advtool.registry import NORMS, check_radius
+from advtool.norms import check_radius, with_directions
 
 COLUMNS = 10
 
@@ -142,8 +142,8 @@ class Explanation:
         """
         if of is not None and of not in saliency.QUANTITIES:
             raise unknown("quantity", of, saliency.QUANTITIES, parameter="of")
-        if norm not in NORMS:
-            raise unknown("norm", norm, NORMS, parameter="adv")
+        if norm not in with_directions():
+            raise unknown("norm", norm, with_directions(), parameter="adv")
         if eps is not None:
             check_radius(norm, eps, shape)
         found = chosen(methods)

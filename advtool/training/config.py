@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from advtool.errors import UsageError
+from advtool.norms import check_radius
 from advtool.options import declarations
-from advtool.registry import check_radius
 from advtool.threat import Threat
 from advtool.training.kinds import OBJECTIVES
 from advtool.training.options import Kept, Objective, Optimisation, Training

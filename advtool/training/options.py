@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool import registry
+from advtool import norms
 from advtool.errors import UsageError
 from advtool.groups import Amount, Machine, Memory, Precision
 from advtool.options import Options, Table, option
@@ -15,7 +15,7 @@ _BETAS = ", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.item
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
 _ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing"}
 TABLES = (
-    Table("adv", {"none": frozenset({"noise"}), **dict.fromkeys(registry.NORMS, _ATTACKED)}),
+    Table("adv", {"none": frozenset({"noise"}), **dict.fromkeys(norms.with_directions(), _ATTACKED)}),
     Table("objective", {name: kind.takes for name, kind in OBJECTIVES.items()}),
     Table("schedule", {**dict.fromkeys(SCHEDULES, frozenset()), "step": frozenset({"lr_drops", "lr_drop_factor"})}),
     Table("arch", {"mlp": frozenset({"hidden"})}, others=True),
@@ -28,9 +28,7 @@ class Adversary(Options):
 
     panel: ClassVar[str] = "Adversary"
 
-    adv: str = option(
-        "--adv", choices=("none", *registry.NORMS), default="none", help="Norm of the adversary, per image."
-    )
+    adv: str = option("--adv", choices=("none", *norms.with_directions()), default="none", help="Norm of the adversary, per image.")
     eps: float | None = option(
         "--eps",
         metavar="E",
@@ -44,13 +42,13 @@ class Adversary(Options):
         "--step-size",
         metavar="A",
         help="Length of a step, on the [0,1] pixel scale.",
-        unset="eps/5 in l2, eps/4 in linf, 7·eps/31 for trades, mart, 2.5·eps/steps if these are fewer; 1.25·eps"
+        unset="eps/5 in l2, l1, eps/4 in linf, 7·eps/31 for trades, mart, 2.5·eps/steps if these are fewer; 1.25·eps"
         " for fast, eps for n-fgsm, free",
     )
     random_start: bool | None = option(
         "--random-start/--no-random-start",
         help="Begin at a random point of the ball.",
-        unset="on for linf and for fast, off for l2",
+        unset="on for linf and for fast, off for l2, l1",
     )
 
 
@@ -185,9 +183,9 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
         """Raise UsageError for settings that do not go together."""
         super().validate()
         if self.adv != "none" and self.eps is None:
-            raise UsageError(f"is needed with an adversary, such as {registry.NORMS[self.adv].example}", "eps")
+            raise UsageError(f"is needed with an adversary, such as {norms.NORMS[self.adv].example}", "eps")
         if self.eps is not None:
-            registry.check_radius(self.adv, self.eps)
+            norms.check_radius(self.adv, self.eps)
         if self.ema is False and self.ema_decay is not None:
             raise UsageError("has no use without the average", "ema_decay", self.ema_decay)
         if self.size is None and self.augment in RESIZED_CROPS:

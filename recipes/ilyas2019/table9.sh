@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 builder standard
 measure D standard --data "$data"
-for from in robust standard; do
+for from in standard robust; do
     for set in rand det; do
         relabelled "$from" "$set"
         measure "D_$set of a $from model" "on-$set-$from" --data "$data"

@@ -7,24 +7,19 @@ import torch
 from attack_problems import Curved, batch, check_contained, linear_problem, snapshot, survivors
 
 import advtool.attacks
-from advtool import registry
+from advtool import norms, registry
 from advtool.errors import AdvtoolError, UsageError
 
-EPS = {"l2": 0.5, "linf": 0.05}
+EPS = {"l2": 0.5, "linf": 0.05, "l1": 2.0}
 QUICK = {"steps": 8}
-CASES = [
-    (attack.name, norm)
-    for attack in registry.ATTACKS.values()
-    for norm in EPS
-    if norm in (attack.norms or registry.NORMS)
-]
+CASES = [(attack.name, norm) for attack in registry.ATTACKS.values() for norm in EPS if norm in attack.made_for()]
 every_attack = pytest.mark.parametrize(("name", "norm"), CASES)
 
 
 def planned(name: str, norm: str, eps: float | None = None, **asked) -> registry.Planned:
     attack = registry.get(name)
     options = {key: value for key, value in {**QUICK, **asked}.items() if key in attack.takes}
-    return attack.plan(registry.ball(norm, EPS[norm] if eps is None else eps), options)
+    return attack.plan(norms.ball(norm, EPS[norm] if eps is None else eps), options)
 
 
 def problem():
@@ -124,11 +119,11 @@ def test_it_breaks_what_is_near_and_not_what_is_far(name, norm):
 def test_without_a_radius_the_smallest_perturbation_is_returned_and_with_one_it_is_shortened(name):
     model, x, y, distances = linear_problem(20, 64)
     x, attack = x.view(-1, 1, 8, 8), registry.get(name)
-    free = attack.plan(registry.ball("l2"), {"steps": 300})(model, x, y)
-    size = registry.ball("l2").norm(free - x)
+    free = attack.plan(norms.ball("l2"), {"steps": 300})(model, x, y)
+    size = norms.ball("l2").norm(free - x)
     assert not survivors(model, free, y).any() and (size / distances["l2"]).max() < 2
     eps = float(size.quantile(0.5))
-    held = attack.plan(registry.ball("l2", eps), {"steps": 300})(model, x, y)
+    held = attack.plan(norms.ball("l2", eps), {"steps": 300})(model, x, y)
     check_contained(held, x, "l2", eps)
     assert not survivors(model, held, y)[size <= eps].any() and survivors(model, held, y).any()
 
@@ -148,7 +143,7 @@ def test_the_registry_says_what_the_function_takes(name, norm):
 @every_attack
 def test_attacks_with_a_ball_need_one_of_a_radius_and_of_their_norm(name, norm):
     attack, (model, x, y) = registry.get(name), problem()
-    unbounded = registry.ball(norm)
+    unbounded = norms.ball(norm)
     if attack.minimal:
         attack.plan(unbounded)
     else:
@@ -158,6 +153,6 @@ def test_attacks_with_a_ball_need_one_of_a_radius_and_of_their_norm(name, norm):
             attack.load()(model, x, y, unbounded)
     if attack.norms == ("l2",):
         with pytest.raises(UsageError, match="linf"):
-            attack.plan(registry.ball("linf", 0.1))
+            attack.plan(norms.ball("linf", 0.1))
         with pytest.raises(UsageError, match="linf"):
-            attack.load()(model, x, y, registry.ball("linf", 0.1))
+            attack.load()(model, x, y, norms.ball("linf", 0.1))

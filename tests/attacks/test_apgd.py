@@ -20,7 +20,7 @@ from advtool import seeds
 from advtool.attacks import L2, Linf, apgd, apgd_t, fgsm, pgd, square
 from advtool.attacks.losses import cross_entropy, dlr, log_odds, margin
 from advtool.errors import AdvtoolError, UsageError
-from advtool.registry import ball
+from advtool.norms import ball
 
 NORMS = ["l2", "linf"]
 LOSSES = ["ce", "dlr", "margin"]

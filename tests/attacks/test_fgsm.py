@@ -7,7 +7,7 @@ from torch import nn
 
 from advtool.attacks import L2, Linf, fgsm
 from advtool.errors import AdvtoolError
-from advtool.registry import ball
+from advtool.norms import ball
 
 NORMS = ["l2", "linf"]
 

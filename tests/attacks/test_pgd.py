@@ -10,7 +10,7 @@ from torch import nn
 
 from advtool.attacks import L2, Linf, pgd
 from advtool.errors import AdvtoolError
-from advtool.registry import ball
+from advtool.norms import ball
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])

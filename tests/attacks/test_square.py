@@ -20,7 +20,7 @@ from advtool.attacks import L2, Linf, square
 from advtool.attacks.losses import margin
 from advtool.attacks.square_moves import MOVES, _bump, _inside, _places
 from advtool.errors import AdvtoolError
-from advtool.registry import ball
+from advtool.norms import ball
 
 NORMS = ["l2", "linf"]
 REFERENCE_NORM = {"l2": "L2", "linf": "Linf"}

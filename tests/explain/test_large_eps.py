@@ -6,7 +6,7 @@ import torch
 
 from advtool.explain.interpolate import first_change, interpolate
 from advtool.explain.large_eps import default_eps, large_eps, predict, random_targets
-from advtool.registry import ball
+from advtool.norms import ball
 
 
 def test_random_targets_are_other_classes_each_as_likely_and_keyed():

@@ -55,7 +55,9 @@ def test_only_what_has_frames_is_animated(images):
     [
         ({"method": "weights"}, "method"),
         ({"method": "gradient", "of": "probability"}, "of"),
-        ({"method": "large-eps", "norm": "l1"}, "adv"),
+        ({"method": "large-eps", "norm": "l3"}, "adv"),
+        ({"method": "large-eps", "norm": "l0"}, "adv"),
+        ({"method": "large-eps", "norm": "l1"}, "eps"),
         ({"method": []}, "method"),
     ],
 )

@@ -16,7 +16,7 @@ def resolved(shape=DIGITS, mirrored=False, **asked) -> TrainConfig:
     ("asked", "message"),
     [
         (LINF | {"objective": "tradse"}, "did you mean"),
-        ({"objective": "trades"}, "objective: is for --adv l2 or linf"),
+        ({"objective": "trades"}, "objective: is for --adv l2, linf or l1"),
         ({"attack_correct_only": True}, "attack_correct_only: is for --adv"),
         ({"eps_warmup": 1.0}, "eps_warmup: is for --adv"),
         ({"adv": "l2"}, "is needed with an adversary"),

@@ -26,6 +26,7 @@ class Free(Objective):
         self._rows = slice(0, len(self._delta))
         self._share = Share.mine()
         self._used: Tensor | None = None
+        self._seen = self._delta[:0]
         self._adversary: Threat | None = None
 
     def outcome(self, batch: Batch) -> Outcome:
@@ -37,14 +38,15 @@ class Free(Objective):
         if missing := max(0, rows.stop - len(self._delta)):  # the last batch may have one image more
             self._delta = torch.cat([self._delta, self._delta.new_zeros(missing, *self._delta.shape[1:])])
         self._used = self._delta[rows].clone().requires_grad_()
-        logits = self.logits((batch.x + self._used).clamp(0, 1))
+        seen = (batch.x + self._used).clamp(0, 1)
+        self._seen, logits = seen.detach(), self.logits(seen)
         return Outcome(self.cross_entropy(logits, batch.y), adversarial=hits(logits, batch.y))
 
     @torch.no_grad()
     def stepped(self) -> None:
         used, threat = self._used, self._adversary
         assert used is not None and used.grad is not None and threat is not None
-        moved = used + threat.step_size * threat.ball.step(used.grad)
+        moved = used + threat.step_size * threat.ball.ascent(used.grad, self._seen)
         self._delta[self._rows] = threat.ball.project(moved)
 
     def _exchange(self) -> None:

@@ -30,4 +30,4 @@ class NFgsm(Fast):
         with untouched(self.model):
             (gradient,) = torch.autograd.grad(log_odds(logits_of(network, noisy), batch.y).sum(), noisy)
         network.check()
-        return (noisy.detach() + threat.step_size * ball.step(gradient)).clamp(0, 1)
+        return (noisy.detach() + threat.step_size * ball.ascent(gradient, noisy.detach())).clamp(0, 1)

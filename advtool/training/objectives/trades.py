@@ -23,7 +23,7 @@ class Trades(Objective):
         x, threat = batch.x, batch.adversary
         ball = threat.ball
         noise = keyed.normal(x.shape, batch.ids, seeds.derive(batch.seed, "start"))
-        start = (x + ball.project(START_DEVIATION * noise)).clamp(0, 1)
+        start = ball.inside(x + START_DEVIATION * noise, x)
         network = self.network(x)
         with untouched(self.model):
             clean = logits_of(network, x).detach()

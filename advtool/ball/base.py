@@ -1,8 +1,4 @@
-"""The perturbation balls. This file alone knows what a norm is; attacks are written in terms of it.
-
-Norms are per example over all of C×H×W, radii on the [0, 1] pixel scale. A ball is a value: ``L2(0.5)``,
-``Linf(8/255)``. ``L2()`` has no limit, for attacks that look for the smallest perturbation.
-"""
+"""What every ball of perturbations can do."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,17 +8,16 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from advtool import keyed, seeds
 from advtool.errors import UsageError
 
-_TINY = torch.finfo(torch.float32).tiny
+TINY = torch.finfo(torch.float32).tiny
 
 
 @dataclass(frozen=True)
 class Ball(ABC):
     """All perturbations of norm at most `eps`.
 
-    A norm of its own is a subclass with `name`, `norm`, `_project`, `step`, `_random` and `speed`.
+    A norm of its own is a subclass with `name`, `norm`, `_project`, `step`, `_random`, `dual` and `shortest`.
 
     Attributes
     ----------
@@ -31,6 +26,8 @@ class Ball(ABC):
     starts_at_random : whether PGD starts at a random point by default
     training_step : length of PGD's steps in adversarial training by default, in units of eps
     restart : how far around the input FAB begins anew, at most, where it has found nothing and eps is infinite
+    sparse : Auto-PGD takes sparse steps, of a length and a sparsity that it adapts (Croce and Hein 2021)
+    phases : the (share of the steps, radius in units of eps) that Auto-PGD goes through; the last radius is eps
     """
 
     eps: float = math.inf
@@ -38,6 +35,8 @@ class Ball(ABC):
     starts_at_random: ClassVar[bool] = False
     training_step: ClassVar[float] = 1 / 5
     restart: ClassVar[float] = 1.0
+    sparse: ClassVar[bool] = False
+    phases: ClassVar[tuple[tuple[float, float], ...]] = ((1.0, 1.0),)
 
     def __post_init__(self) -> None:
         if not self.eps >= 0:
@@ -76,9 +75,37 @@ class Ball(ABC):
             raise UsageError("a random start needs a radius", parameter="eps")
         return self._random(like, ids, seed)
 
+    def far(self, inputs: Tensor, ids: Tensor, seed: int) -> Tensor:
+        """Where Auto-PGD begins: a random point of the sphere, cut off at the box [0, 1]."""
+        delta = self.random(inputs, ids, seed)
+        return (inputs + delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(TINY))).clamp(0, 1)
+
+    def inside(self, x: Tensor, inputs: Tensor) -> Tensor:
+        """The points moved into the ball around `inputs`, then into the box [0, 1]."""
+        return (inputs + self.project(x - inputs)).clamp(0, 1)
+
+    def ascent(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """The direction, of norm at most 1, of a step of PGD from x."""
+        return self.step(gradient)
+
     @abstractmethod
-    def speed(self, size: Tensor) -> Tensor:
-        """How fast each coordinate moves on the shortest way along a gradient whose entries have this size."""
+    def dual(self, gradient: Tensor) -> Tensor:
+        """How much a linear function of this gradient grows at most, per unit of the norm: N."""
+
+    @abstractmethod
+    def shortest(self, size: Tensor, room: Tensor, wanted: Tensor) -> Tensor:
+        """The smallest moves in a box that reach a hyperplane.
+
+        Parameters
+        ----------
+        size : N×D, ≥ 0: what a coordinate gains per unit that it moves
+        room : N×D, ≥ 0: how far it can go; 0 where `size` is
+        wanted : N, ≥ 0: what all have to gain together
+
+        Returns
+        -------
+        N×D, between 0 and `room`; all of `room` where it is not enough
+        """
 
     @abstractmethod
     def _project(self, delta: Tensor) -> Tensor: ...
@@ -102,63 +129,11 @@ class Ball(ABC):
             return adversarial
         if self.eps == 0:
             return inputs.clone()
-        return self.contain((inputs + self.project(adversarial - inputs)).clamp(0, 1), inputs)
+        return self.contain(self.inside(adversarial, inputs), inputs)
 
     def diameter(self, shape: tuple[int, ...]) -> float:
         """Distance of the farthest images C×H×W in [0, 1] from each other."""
         return float(self.norm(torch.ones(1, *shape, dtype=torch.float64, device="cpu")))
-
-
-@dataclass(frozen=True)
-class L2(Ball):
-    """Perturbations whose Euclidean norm is at most `eps`."""
-
-    name = "l2"
-
-    def norm(self, delta: Tensor) -> Tensor:
-        return delta.flatten(1).norm(dim=1)
-
-    def step(self, gradient: Tensor) -> Tensor:
-        gradient = gradient.nan_to_num(nan=0.0)
-        # Scaled by its largest entry first, since the squares of a saturated model's gradient underflow.
-        scaled = gradient / per_example(gradient.flatten(1).abs().amax(1), gradient).clamp_min(_TINY)
-        return scaled / per_example(self.norm(scaled), scaled).clamp_min(_TINY)
-
-    def speed(self, size: Tensor) -> Tensor:
-        return size
-
-    def _project(self, delta: Tensor) -> Tensor:
-        return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(max(self.eps, _TINY)))
-
-    def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
-        direction = self.step(keyed.normal(like.shape, ids, seeds.derive(seed, "direction")))
-        radius = keyed.uniform((len(like), 1), ids, seeds.derive(seed, "radius")).pow(1 / like.shape[1:].numel())
-        return (self.eps * per_example(radius, like) * direction).to(like.dtype)
-
-
-@dataclass(frozen=True)
-class Linf(Ball):
-    """Perturbations that change no component by more than `eps`."""
-
-    name = "linf"
-    starts_at_random = True
-    training_step = 1 / 4
-    restart = 0.3
-
-    def norm(self, delta: Tensor) -> Tensor:
-        return delta.flatten(1).abs().amax(1)
-
-    def step(self, gradient: Tensor) -> Tensor:
-        return gradient.nan_to_num(nan=0.0).sign()
-
-    def speed(self, size: Tensor) -> Tensor:
-        return torch.ones_like(size)
-
-    def _project(self, delta: Tensor) -> Tensor:
-        return delta.clamp(-self.eps, self.eps)
-
-    def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
-        return (self.eps * (2 * keyed.uniform(like.shape, ids, seed) - 1)).to(like.dtype)
 
 
 def per_example(values: Tensor, like: Tensor) -> Tensor:
