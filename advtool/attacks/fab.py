@@ -47,8 +47,8 @@ def fab(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    ball : ``L2()``, ``Linf()`` or ``L1()``. With a radius an example is left alone once it is broken within it: faster; the same
-        examples are broken there, but their distances are larger, and the result stays in the ball
+    ball : ``L2()``, ``Linf()`` or ``L1()``. With a radius an example is left alone once it is broken within it: faster;
+        the same examples are broken there, but their distances are larger, and the result stays in the ball
     steps : projections for each boundary and restart, at most
     patience : leave a boundary when the distance, once there is one, has not fallen by 0.1% in so many steps
     restarts : runs for each boundary; all but the first begin at a random point, within half of the smallest distance

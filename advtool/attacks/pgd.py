@@ -49,7 +49,7 @@ def pgd(
     targeted : minimise the cross-entropy of `labels` instead
     steps : gradient steps of a run
     step_size : length of a step in the norm, on the [0, 1] pixel scale; 2.5·eps/steps by default
-    random_start : begin at a random point of the ball instead of at the image. By default: in linf, but not in l2 and l1
+    random_start : begin at a random point of the ball instead of at the image. By default: in linf alone
     restarts : runs; all but the first begin at a random point
     keep : ``best`` returns the strongest iterate seen, for evaluation: a success if there was one, and of those
         the one of highest loss. ``last`` returns the last one, for training and for datasets. By default the last

@@ -28,7 +28,9 @@ class Adversary(Options):
 
     panel: ClassVar[str] = "Adversary"
 
-    adv: str = option("--adv", choices=("none", *norms.with_directions()), default="none", help="Norm of the adversary, per image.")
+    adv: str = option(
+        "--adv", choices=("none", *norms.with_directions()), default="none", help="Norm of the adversary, per image."
+    )
     eps: float | None = option(
         "--eps",
         metavar="E",

@@ -96,7 +96,9 @@ def _interrupted(path, number):
         nonlocal seen
         if Path(frame.f_code.co_filename).name not in ("atomic.py", "temporary.py", "contextlib.py"):
             return None
-        frame.f_trace_opcodes = True
+        if not frame.f_trace_opcodes:
+            frame.f_trace_opcodes = True
+            sys.settrace(trace)  # Python 3.12.0 to 3.12.2 see that opcodes are wanted when tracing is begun
         if event != "opcode" or dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN"):
             return trace  # Python looks for signals after calls and in loops, never on the way out
         seen += 1

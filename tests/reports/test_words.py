@@ -92,7 +92,7 @@ ROWS = [
     Situation("an option mistyped", words("train", "--epohcs", "3"), refused="'--epohcs': did you mean --epochs"),
     Situation("an option of theory mistyped", words("theory", "mle", "--mu-nrom", "1"), refused="'--mu-nrom'"),
     Situation("an option with one dash", words("train", "-epochs", "3"), refused="'-epochs': did you mean --epochs[?]"),
-    Situation("a norm mistyped", words("attack", "--adv", "l3"), refused="did you mean l2[?]"),
+    Situation("a norm mistyped", words("attack", "--adv", "l3"), refused="did you mean l2 or l1 or l0[?]"),
     Situation(
         "an attack mistyped beside its options",
         words("eval", "--adv", "l2", "--eps", "1", "--attack", "pgdd", "--steps", "5"),
