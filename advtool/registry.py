@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from advtool.ball import Ball
 
-OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted")
+OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted", "eot")
 """What can be asked of attacks."""
 
-_UNASKED = {"restarts": 1, "targeted": False}
+_UNASKED = {"restarts": 1, "targeted": False, "eot": 1}
 """Values that every attack can be asked for, since they say what it does without being asked."""
 
 
@@ -38,6 +38,7 @@ class Attack:
     minimal : whether it looks for the smallest perturbation, and so needs no radius
     gradients : whether it uses any
     fixed : options that belong to the name
+    preset : options that have another value than the function's unless they are asked for
     resolved : where there is a function of the ball and all options that fills in those that are None because they
         depend on others, and refuses what does not go together
     """
@@ -49,6 +50,7 @@ class Attack:
     minimal: bool = False
     gradients: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Any] = field(default_factory=dict)
     resolved: str | None = None
 
     def made_for(self) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class Attack:
         """The options it has, with the values of its signature or of its name; None where they depend on others."""
         parameters = inspect.signature(self.load()).parameters
         own = {name: parameters[name].default for name in OPTIONS if name in self.takes}
-        return {**own, **self.fixed}
+        return {**own, **self.preset, **self.fixed}
 
     def resolve(self, ball: Ball, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Every option that the attack will use, with its value.
@@ -86,13 +88,14 @@ class Attack:
         for name, value in asked.items():
             if value is not None and name not in self.takes and value != _UNASKED.get(name):
                 raise refusal(name, (self,))
-            if isinstance(value, int | float) and not value >= (least := 1 if name == "restarts" else 0):
+            if isinstance(value, int | float) and not value >= (least := 1 if name in ("restarts", "eot") else 0):
                 raise UsageError(f"must be at least {least}", parameter=name, value=value)
         options = self.defaults()
         options |= {name: asked[name] for name in options if name in self.takes and asked.get(name) is not None}
         if self.resolved:
             options = load(self.resolved)(ball, {"targeted": False, **options})
-        return {name: options[name] for name in OPTIONS if name in self.takes or name in self.fixed}
+        known = (*OPTIONS, *(name for name in self.preset if name not in OPTIONS))
+        return {name: options[name] for name in known if name in options}
 
     def plan(self, ball: Ball, asked: Mapping[str, Any] | None = None) -> Planned:
         """The attack with its ball and all of its options; raises what `resolve` does."""
@@ -161,23 +164,35 @@ def get(name: str) -> Attack:
         if there is none
     """
     if name not in ATTACKS:
-        raise unknown("attack", name, (*ATTACKS, "autoattack"), parameter="attack")
+        raise unknown("attack", name, (*ATTACKS, *AUTOATTACK), parameter="attack")
     return ATTACKS[name]
 
 
-def ensemble(names: str) -> tuple[Attack, ...]:
-    """The attacks of a comma-separated list; ``autoattack`` stands for the four of the standard ensemble.
+def ensemble(names: str, norm: str = "l2") -> tuple[Attack, ...]:
+    """The attacks of a comma-separated list; a version of AutoAttack, see `AUTOATTACK`, stands for its own.
+
+    Parameters
+    ----------
+    norm : name of the norm that they are for
 
     Raises
     ------
     UsageError
         if there is no attack of one of the names, or one is listed twice
     """
-    listed = [part for name in names.split(",") for part in (AUTOATTACK if name == "autoattack" else (name,))]
-    for name in listed:
-        if listed.count(name) > 1:
-            raise UsageError(f"{name} is listed twice", parameter="attack", value=names)
-    return tuple(get(name) for name in listed)
+    listed = [member for name in names.split(",") for member in _members(name, norm)]
+    for attack in listed:
+        if [each.name for each in listed].count(attack.name) > 1:
+            raise UsageError(f"{attack.name} is listed twice", parameter="attack", value=names)
+    return tuple(listed)
+
+
+def _members(name: str, norm: str) -> tuple[Attack, ...]:
+    if name not in AUTOATTACK:
+        return (get(name),)
+    also = _IN_L1 if norm == "l1" else {}
+    presets = {member: {**preset, **also.get(member, {})} for member, preset in AUTOATTACK[name].items()}
+    return tuple(replace(get(member), preset=preset) for member, preset in presets.items())
 
 
 def plans(attacks: Iterable[Attack], ball: Ball, asked: Mapping[str, Any]) -> tuple[Planned, ...]:
@@ -208,29 +223,50 @@ def _takes(*names: str) -> frozenset[str]:
 
 
 _APGD = "advtool.attacks.apgd:apgd"
-_SEARCHES = _takes("steps", "restarts", "targeted")
+_SEARCHES = _takes("steps", "restarts", "targeted", "eot")
+_MINIMAL = _takes("steps", "targeted", "eot")
 
 ATTACKS = {
     attack.name: attack
     for attack in (
-        Attack("fgsm", "advtool.attacks.fgsm:fgsm", _takes("random_start", "targeted")),
+        Attack("fgsm", "advtool.attacks.fgsm:fgsm", _takes("random_start", "targeted", "eot")),
         Attack(
             "pgd",
             "advtool.attacks.pgd:pgd",
-            _takes("steps", "step_size", "random_start", "restarts", "keep", "targeted"),
+            _takes("steps", "step_size", "random_start", "restarts", "keep", "targeted", "eot"),
             resolved="advtool.attacks.pgd:resolved",
         ),
         Attack("apgd", _APGD, _SEARCHES | {"loss"}, resolved="advtool.attacks.apgd:resolved"),
         Attack("apgd-ce", _APGD, _SEARCHES, fixed={"loss": "ce"}),
-        Attack("apgd-dlr", _APGD, _takes("steps", "restarts"), fixed={"loss": "dlr", "targeted": False}),
-        Attack("apgd-t", "advtool.attacks.apgd:apgd_t", _takes("steps", "restarts")),
-        Attack("cw", "advtool.attacks.cw:cw", _takes("steps", "targeted"), norms=("l2",), minimal=True),
-        Attack("ddn", "advtool.attacks.ddn:ddn", _takes("steps", "targeted"), norms=("l2",), minimal=True),
-        Attack("fab", "advtool.attacks.fab:fab", _SEARCHES, minimal=True),
-        Attack("fab-t", "advtool.attacks.fab:fab", _SEARCHES, minimal=True),
-        Attack("square", "advtool.attacks.square:square", _SEARCHES, norms=("l2", "linf", "l1"), gradients=False),
+        Attack("apgd-dlr", _APGD, _SEARCHES - {"targeted"}, fixed={"loss": "dlr", "targeted": False}),
+        Attack("apgd-t", "advtool.attacks.apgd:apgd_t", _SEARCHES - {"targeted"}),
+        Attack("cw", "advtool.attacks.cw:cw", _MINIMAL, norms=("l2",), minimal=True),
+        Attack("ddn", "advtool.attacks.ddn:ddn", _MINIMAL, norms=("l2",), minimal=True),
+        Attack("fab", "advtool.attacks.fab:fab", _SEARCHES - {"targeted"}, minimal=True),
+        Attack("fab-t", "advtool.attacks.fab:fab_t", _SEARCHES, minimal=True),
+        Attack(
+            "square",
+            "advtool.attacks.square:square",
+            _SEARCHES - {"eot"},
+            norms=("l2", "linf", "l1"),
+            gradients=False,
+        ),
     )
 }
 
-AUTOATTACK = ("apgd-ce", "apgd-t", "fab-t", "square")
-"""The standard ensemble of Croce and Hein 2020 (https://arxiv.org/abs/2003.01690), in its order."""
+AUTOATTACK: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "autoattack": {"apgd-ce": {}, "apgd-t": {}, "fab-t": {}, "square": {}},
+    "autoattack-plus": {
+        "apgd-ce": {"restarts": 5},
+        "apgd-dlr": {"restarts": 5},
+        "fab": {"restarts": 5},
+        "square": {},
+        "apgd-t": {},
+        "fab-t": {},
+    },
+    "autoattack-rand": {"apgd-ce": {"eot": 20}, "apgd-dlr": {"eot": 20}},
+}
+"""The versions of Croce and Hein 2020 (https://arxiv.org/abs/2003.01690): attacks in order, and what they preset."""
+
+_IN_L1 = {"apgd-ce": {"restarts": 5}, "apgd-t": {"target_classes": 5}}
+"""What they preset in l1 besides (Croce and Hein 2021, https://arxiv.org/abs/2103.01208)."""

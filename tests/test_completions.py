@@ -31,7 +31,9 @@ def test_bash_completes_commands_options_and_choices():
     assert complete(["advtool", "tr"]) == ["train"]
     assert complete(["advtool", "train", "--ep"]) == ["--eps", "--eps-warmup", "--epochs"]
     assert complete(["advtool", "eval", "--adv", "l"]) == ["l2", "linf", "l1", "l0"]
-    assert complete(["advtool", "eval", "--attack", "a"]) == ["apgd", "apgd-ce", "apgd-dlr", "apgd-t", "autoattack"]
+    assert complete(["advtool", "eval", "--attack", "a"]) == [
+        *("apgd", "apgd-ce", "apgd-dlr", "apgd-t", "autoattack", "autoattack-plus", "autoattack-rand")
+    ]
     assert complete(["advtool", "attack", "--attack", "f"]) == ["fgsm", "fab", "fab-t"]
     assert complete(["advtool", "explain", "--method", "w"]) == ["weights"]
     assert complete(["advtool", "data", "--split", "t"]) == ["train", "test"]

@@ -52,6 +52,7 @@ def test_what_is_not_asked_is_resolved():
         "restarts": 1,
         "keep": "best",
         "targeted": False,
+        "eot": 1,
     }
     asked = {"steps": 5, "targeted": True, "loss": None}
     found = pgd.plan(Linf(0.1), asked).to_json()
@@ -66,6 +67,7 @@ def test_what_is_not_asked_is_resolved():
         "loss": None,
         "keep": "last",
         "targeted": True,
+        "eot": 1,
     }
     assert registry.get("cw").plan(L2()).to_json() == {
         **dict.fromkeys(found),
@@ -73,6 +75,7 @@ def test_what_is_not_asked_is_resolved():
         "adv": "l2",
         "steps": 1000,
         "targeted": False,
+        "eot": 1,
     }
     assert registry.get("apgd-dlr").resolve(L2(1), {})["loss"] == "dlr"
 
@@ -112,7 +115,25 @@ def test_in_an_ensemble_each_option_goes_to_those_that_take_it():
     assert plans[1].options["loss"] == "dlr"
     with pytest.raises(UsageError, match="step_size: fgsm, apgd has no"):
         registry.plans(registry.ensemble("fgsm,apgd"), L2(0.5), {"step_size": 0.1})
-    assert tuple(attack.name for attack in registry.ensemble("autoattack")) == registry.AUTOATTACK
+    for name, members in registry.AUTOATTACK.items():
+        assert [attack.name for attack in registry.ensemble(name)] == [*members]
+
+
+def test_the_versions_of_autoattack_are_the_published_ones():
+    def planned(name: str, norm: str, **asked: object) -> dict[str, dict]:
+        ball = norms.ball(norm, 0.1)
+        return {plan.name: {**plan.options} for plan in registry.plans(registry.ensemble(name, norm), ball, asked)}
+
+    standard, sparse = planned("autoattack", "linf"), planned("autoattack", "l1")
+    assert {each["restarts"] for each in standard.values()} == {1} and standard["square"]["steps"] == 5000
+    assert sparse["apgd-ce"]["restarts"] == 5 and sparse["apgd-t"]["target_classes"] == 5
+    plus = planned("autoattack-plus", "l2")
+    assert [each["restarts"] for each in plus.values()] == [5, 5, 5, 1, 1, 1]
+    assert [each["eot"] for each in planned("autoattack-rand", "l2").values()] == [20, 20]
+    assert planned("autoattack-rand", "l2", eot=3)["apgd-dlr"]["eot"] == 3
+
+
+def test_names_of_ensembles_are_checked():
     with pytest.raises(UsageError, match="twice"):
         registry.ensemble("autoattack,square")
     with pytest.raises(UsageError, match="autoattack"):

@@ -24,12 +24,7 @@ SHAPE, CLASSES, N = (3, 6, 6), 3, 6
 SAME = {"fab-t", "apgd-ce"}
 """Names of attacks that are there by another name."""
 
-ATTACKS = [
-    (name, norm)
-    for name, attack in registry.ATTACKS.items()
-    if name not in SAME
-    for norm in attack.made_for()
-]
+ATTACKS = [(name, norm) for name, attack in registry.ATTACKS.items() if name not in SAME for norm in attack.made_for()]
 
 
 def model() -> Classifier:

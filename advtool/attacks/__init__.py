@@ -7,11 +7,12 @@ gradients are off, and leave the model as they found it. By name they stand in `
 from advtool.attacks.apgd import apgd, apgd_t
 from advtool.attacks.cw import cw
 from advtool.attacks.ddn import ddn
-from advtool.attacks.fab import fab
+from advtool.attacks.fab import fab, fab_t
 from advtool.attacks.fgsm import fgsm
 from advtool.attacks.pgd import pgd
 from advtool.attacks.square import square
 from advtool.ball import L0, L1, L2, Ball, Linf
 from advtool.threat import Threat
 
-__all__ = ["L0", "L1", "L2", "Ball", "Linf", "Threat", "apgd", "apgd_t", "cw", "ddn", "fab", "fgsm", "pgd", "square"]
+__all__ = ["L0", "L1", "L2", "Ball", "Linf", "Threat"]
+__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fgsm", "pgd", "square"]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advtool.attacks.apgd_search import Objective, Search
 from advtool.attacks.guard import attack, exact_logits, numbered
-from advtool.attacks.losses import dlr, log_odds, margin, targeted_dlr, targeted_margin
+from advtool.attacks.losses import cross_entropy, dlr, log_odds, margin, targeted_dlr, targeted_margin
 from advtool.ball import Ball
 from advtool.errors import UsageError, unknown
 from advtool.prepared import plain
@@ -33,6 +33,7 @@ def apgd(
     targeted: bool = False,
     rho: float = 0.75,
     early_stop: bool = True,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -51,6 +52,7 @@ def apgd(
     targeted : minimise the loss of `labels` instead
     rho : the step size halves if a smaller share of the steps since the last checkpoint raised the loss
     early_stop : stop an example at its first success. Off, it goes on to the success of highest loss
+    eot : calls whose mean gradient is followed (expectation over transformation), where the model is random
     ids : N, int64; what the random starts of each example are keyed by; its place in the batch by default
     seed : of the random starts
     amp : drive the attack in bfloat16. A success is one only if it is confirmed in float32
@@ -69,6 +71,8 @@ def apgd(
         clean = exact_logits(model, inputs)
     classes = clean.shape[1]
     function = LOSSES["margin" if loss == "dlr" and classes < 3 else loss]
+    if function is log_odds and plain(model).random:
+        function = cross_entropy  # their means differ
 
     def objective(logits: Tensor, rows: Tensor) -> Tensor:
         value = function(logits, labels[rows])
@@ -115,6 +119,7 @@ def apgd_t(
     steps: int = 100,
     target_classes: int = 9,
     restarts: int = 1,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -123,7 +128,7 @@ def apgd_t(
 
     Parameters
     ----------
-    model, inputs, labels, ball, steps, ids, seed, amp : as of `apgd`
+    model, inputs, labels, ball, steps, eot, ids, seed, amp : as of `apgd`
     target_classes : how many of the classes that are most likely at the inputs to try
     restarts : runs towards each class
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from advtool import seeds
 from advtool.attacks.apgd_run import Halving, Run, Sparse
-from advtool.attacks.guard import logits_of
+from advtool.attacks.guard import gradient_of
 from advtool.attacks.success import Strongest, fooled, looks
 from advtool.ball import Ball
 from advtool.prepared import Network
@@ -91,11 +91,7 @@ class Search:
         self, x: Tensor, objective: Objective, rank: Objective, rows: Tensor, strongest: Strongest | None
     ) -> tuple[Tensor, Tensor]:
         """(loss, its gradient) at x."""
-        x = x.detach().requires_grad_(True)
-        logits = logits_of(self.network, x)
-        loss = objective(logits, rows)
-        (gradient,) = torch.autograd.grad(loss.sum(), x)
-        x, loss, logits = x.detach(), loss.detach(), logits.detach()
+        logits, loss, gradient = gradient_of(self.network, x, objective, rows)
         if strongest:
             success = fooled(logits, self.labels[rows], self.targeted)
             strongest.see(x, loss if rank is objective else rank(logits, rows), success, rows)

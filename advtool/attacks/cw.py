@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.guard import attack, logits_of
+from advtool.attacks.guard import attack, gradient_of
 from advtool.attacks.smallest import Smallest
 from advtool.attacks.success import LOOKS, looks
-from advtool.ball import L2, Ball
+from advtool.ball import L2, Ball, per_example
 from advtool.prepared import plain
 
 # Tenths of the steps without a fall after which an example stops. The original stops the whole batch at the first one
@@ -32,6 +32,7 @@ def cw(
     initial_const: float = 1e-3,
     confidence: float = 0.0,
     early_stop: bool = False,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -51,6 +52,7 @@ def cw(
     initial_const : the first c; ten times as much after a failure, until there is a success
     confidence : by how much the logit of another class has to exceed that of the label (or the target's the others)
     early_stop : leave an example alone once it is broken within the ball's radius, if it has one
+    eot : calls whose mean gradient is followed (expectation over transformation), where the model is random
     ids, seed : of no effect, since nothing is random
     amp : drive the attack in bfloat16; a success is confirmed in float32
 
@@ -92,6 +94,10 @@ def _descend(
     confidence: float,
 ) -> Tensor:
     """Minimise ‖δ‖² + c·f from the inputs numbered `rows`: which of them became adversarial on the way."""
+
+    def lacking(logits: Tensor, labels: Tensor) -> Tensor:
+        return (confidence - smallest.strength(logits, labels)).clamp_min(0)
+
     found = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
     place = torch.arange(len(rows), device=rows.device)
     x, y = inputs[rows], labels[rows]
@@ -100,21 +106,19 @@ def _descend(
     previous, stuck = torch.full_like(c, torch.inf), torch.zeros_like(rows)
     period = max(steps // 10, 1 if rows.device.type == "cpu" else LOOKS)
     for k in range(steps):
-        w.requires_grad_(True)
         adversarial = (torch.tanh(w) + 1) / 2
-        logits = logits_of(model, adversarial)
-        f = (confidence - smallest.strength(logits, y)).clamp_min(0)
+        logits, f, uphill = gradient_of(model, adversarial, lacking, y)
         loss = (adversarial - x).square().flatten(1).sum(1) + c * f
-        (gradient,) = torch.autograd.grad(loss.sum(), w)
-        success, _ = smallest.see(rows, adversarial.detach(), logits.detach())
+        gradient = 2 * adversarial * (1 - adversarial) * (2 * (adversarial - x) + per_example(c, x) * uphill)
+        success, _ = smallest.see(rows, adversarial, logits)
         found[place] |= success
         first, second = torch.lerp(gradient, first, 0.9), torch.lerp(gradient.square(), second, 0.999)
         step = first / (1 - 0.9 ** (k + 1)) / ((second / (1 - 0.999 ** (k + 1))).sqrt() + 1e-8)
-        w = w.detach() - learning_rate * step
+        w = w - learning_rate * step
         judged = k % period == 0
         if judged:
-            stuck = torch.where(loss.detach() <= 0.9999 * previous, 0, stuck + 1)
-            previous = torch.minimum(previous, loss.detach())
+            stuck = torch.where(loss <= 0.9999 * previous, 0, stuck + 1)
+            previous = torch.minimum(previous, loss)
         if judged or (smallest.enough and looks(k, x.device)):
             if (left := smallest.left(rows, stuck < _PATIENCE)) is not None:
                 state = (place, rows, y, c, x, w, first, second, previous, stuck)

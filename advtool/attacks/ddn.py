@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool import keyed, seeds
-from advtool.attacks.guard import attack, logits_of
+from advtool.attacks.guard import attack, gradient_of, logits_of
 from advtool.attacks.losses import log_odds
 from advtool.attacks.smallest import Smallest
 from advtool.attacks.success import looks
@@ -26,6 +26,7 @@ def ddn(
     gamma: float = 0.05,
     init_norm: float = 1.0,
     early_stop: bool = False,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -45,6 +46,7 @@ def ddn(
     gamma : the sphere's radius is multiplied by 1 − gamma after a success, by 1 + gamma otherwise
     init_norm : its first radius
     early_stop : leave an example alone once it is broken within the ball's radius, if it has one
+    eot : calls whose mean gradient is followed (expectation over transformation), where the model is random
     ids, seed : of no effect, since nothing is random
     amp : drive the attack in bfloat16; a success is confirmed in float32
 
@@ -65,11 +67,9 @@ def ddn(
     farthest = ball.norm(torch.maximum(x, 1 - x))
     fixed = _fixed(x, ball)
     for k in range(steps if len(rows) else 0):
-        adversarial = (x + delta).requires_grad_(True)
-        logits = logits_of(model, adversarial)
-        loss = log_odds(logits, y)
-        (gradient,) = torch.autograd.grad((-loss if targeted else loss).sum(), adversarial)
-        success, _ = smallest.see(rows, adversarial.detach(), logits.detach())
+        logits, _, gradient = gradient_of(model, x + delta, log_odds, y)
+        gradient = -gradient if targeted else gradient
+        success, _ = smallest.see(rows, x + delta, logits)
         alpha = 0.01 + 0.99 * (1 + math.cos(math.pi * k / steps)) / 2
         epsilon = torch.minimum(epsilon * (1 + gamma - 2 * gamma * success), farthest)
         delta = per_example(epsilon, x) * ball.step(delta + alpha * _direction(gradient, fixed, ball))

@@ -1,4 +1,4 @@
-"""Fast adaptive boundary attack, targeted version (Croce and Hein 2020, https://arxiv.org/abs/1907.02044)."""
+"""Fast adaptive boundary attack (Croce and Hein 2020, https://arxiv.org/abs/1907.02044)."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool import seeds
-from advtool.attacks.guard import attack, logits_of, numbered
+from advtool.attacks.guard import attack, gradient_of, logits_of, mean_logits, numbered
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
 from advtool.attacks.success import looks
@@ -19,7 +19,7 @@ _TINY = 1e-12
 
 
 @attack(minimal=True)
-def fab(
+def fab_t(
     model: nn.Module,
     inputs: Tensor,
     labels: Tensor,
@@ -33,6 +33,7 @@ def fab(
     eta: float = 1.05,
     beta: float = 0.9,
     targeted: bool = False,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -59,6 +60,7 @@ def fab(
     beta : how far from the original the search goes on after a success, as a fraction of the distance
     targeted : look for the smallest perturbation that is classified as `labels` instead, at their boundary to the
         class of highest logit
+    eot : calls whose mean gradient is followed (expectation over transformation), where the model is random
     ids : N, int64; what the random starts of each example are keyed by; its place in the batch by default
     seed : of the random starts
     amp : drive the attack in bfloat16; a success is confirmed in float32
@@ -72,29 +74,72 @@ def fab(
     AdvtoolError
         if the model returns logits that are not finite
     """
-    ids = numbered(inputs, ids)
     search = _Search(ball, steps, patience, alpha_max, eta, beta, targeted)
-    enough, reach = (ball.eps, ball.eps) if ball.is_bounded else (0.0, ball.restart)
-    smallest = Smallest(plain(model), inputs, labels, ball, targeted=targeted, enough=enough)
-    others = smallest.clean_logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
+    smallest = _begun(model, inputs, labels, ball, targeted)
+    others = _others(smallest, labels)
     for rank in range(min(others.shape[1], 1 if targeted else target_classes)):
-        for restart in range(restarts):
-            rows = smallest.unsettled()
-            if not len(rows):
-                break
-            start = inputs[rows]
-            if restart:
-                radius = smallest.distance[rows].clamp_max(reach) / 2
-                offset = ball.with_eps(1).random(start, ids[rows], seeds.derive(seed, "fab", rank, restart))
-                start = (start + per_example(radius, start).to(start.dtype) * offset).clamp(0, 1)
-            search.run(model, smallest, rows, inputs[rows], labels[rows], others[rows, rank], start)
+        search.restarted(model, smallest, inputs, labels, others[:, rank], restarts, numbered(inputs, ids), seed, rank)
     smallest.bisect(_BISECTIONS)
     return smallest.inputs
 
 
+@attack(minimal=True)
+def fab(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    ball: Ball,
+    *,
+    steps: int = 100,
+    patience: int = 10,
+    restarts: int = 1,
+    alpha_max: float = 0.1,
+    eta: float = 1.05,
+    beta: float = 0.9,
+    eot: int = 1,
+    ids: Tensor | None = None,
+    seed: int = 0,
+    amp: bool = False,
+) -> Tensor:
+    """Look for the smallest perturbation by projections onto the nearest of the linearised boundaries to other classes.
+
+    The boundary is chosen anew at each step, which takes as many gradients as there are other classes.
+
+    Parameters
+    ----------
+    model, inputs, labels, ball, steps, patience, restarts, alpha_max, eta, beta, eot, ids, seed, amp : as of `fab_t`
+
+    Returns
+    -------
+    Tensor like `inputs`, in [0, 1]: the smallest adversarial example seen, or the strongest iterate if there was none
+
+    Raises
+    ------
+    AdvtoolError
+        if the model returns logits that are not finite
+    """
+    search = _Search(ball, steps, patience, alpha_max, eta, beta, targeted=False)
+    smallest = _begun(model, inputs, labels, ball)
+    others = _others(smallest, labels)
+    if others.shape[1]:
+        search.restarted(model, smallest, inputs, labels, others, restarts, numbered(inputs, ids), seed)
+    smallest.bisect(_BISECTIONS)
+    return smallest.inputs
+
+
+def _begun(model: nn.Module, inputs: Tensor, labels: Tensor, ball: Ball, targeted: bool = False) -> Smallest:
+    enough = ball.eps if ball.is_bounded else 0.0
+    return Smallest(plain(model), inputs, labels, ball, targeted=targeted, enough=enough)
+
+
+def _others(smallest: Smallest, labels: Tensor) -> Tensor:
+    """The other classes, the likeliest first: N×(K−1)."""
+    return smallest.clean_logits.scatter(1, labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
+
+
 @dataclass(frozen=True)
 class _Search:
-    """The search of one boundary, as `fab` was asked for it."""
+    """The search of a boundary, or of the nearest of several, as an attack was asked for it."""
 
     ball: Ball
     steps: int
@@ -103,6 +148,31 @@ class _Search:
     eta: float
     beta: float
     targeted: bool
+
+    def restarted(
+        self,
+        model: nn.Module,
+        smallest: Smallest,
+        inputs: Tensor,
+        labels: Tensor,
+        others: Tensor,
+        restarts: int,
+        ids: Tensor,
+        seed: int,
+        rank: int = 0,
+    ) -> None:
+        """Search from the inputs, and again from random points near them."""
+        for restart in range(restarts):
+            rows = smallest.unsettled()
+            if not len(rows):
+                break
+            start = inputs[rows]
+            if restart:
+                reach = self.ball.eps if self.ball.is_bounded else self.ball.restart
+                radius = smallest.distance[rows].clamp_max(reach) / 2
+                offset = self.ball.with_eps(1).random(start, ids[rows], seeds.derive(seed, "fab", rank, restart))
+                start = (start + per_example(radius, start).to(start.dtype) * offset).clamp(0, 1)
+            self.run(model, smallest, rows, inputs[rows], labels[rows], others[rows], start)
 
     def run(
         self,
@@ -117,40 +187,64 @@ class _Search:
         """Search the boundary between `labels` and `others` from `x`, and let `smallest` see the iterates."""
         best = x.new_full((len(x),), torch.inf)
         stale = torch.zeros_like(rows)
+        again = x.device.type == "cpu" and others.dim() == 1 and getattr(model, "calls", 1) == 1
         logits = None
         for step in range(self.steps):
             if not len(rows):
                 break
-            if logits is None:
-                x = x.detach().requires_grad_(True)
-                logits = logits_of(model, x)
-            value, gradient = self._boundary(smallest, logits, x, labels, others)
+            value, gradient = self._boundary(model, smallest, logits, x, labels, others)
             with torch.no_grad():
                 x = self._project(x.detach(), inputs, value, gradient)
-            x.requires_grad_(True)
-            logits = logits_of(model, x)
+            if again:  # the next gradient is taken where these logits are, if x is not moved any more
+                x.requires_grad_(True)
+            logits = logits_of(model, x) if again else mean_logits(model, x)
             with torch.no_grad():
                 success, distance = smallest.see(rows, x.detach(), logits.detach())
                 closer = success & (distance < (1 - _PROGRESS) * best)
                 best = torch.where(closer, distance, best)
                 stale = torch.where(closer | best.isinf(), 0, stale + 1)
-                if x.device.type == "cpu" and not (success | (stale >= self.patience)).any():
-                    continue  # the next gradient is taken where these logits are
+                if again and not (success | (stale >= self.patience)).any():
+                    continue
                 x, logits = torch.where(per_example(success, x), inputs + self.beta * (x - inputs), x), None
                 if looks(step, x.device) and (left := smallest.left(rows, stale < self.patience)) is not None:
                     state = (rows, inputs, labels, others, x, best, stale)
                     rows, inputs, labels, others, x, best, stale = (each[left] for each in state)
 
     def _boundary(
-        self, smallest: Smallest, logits: Tensor, x: Tensor, labels: Tensor, others: Tensor
+        self, model: nn.Module, smallest: Smallest, logits: Tensor | None, x: Tensor, labels: Tensor, others: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The difference of logits that is to become positive, N, and its gradient in x."""
-        if self.targeted:
-            value = smallest.strength(logits, labels)
+        """The difference of logits that is to become positive, N, and its gradient in x.
+
+        Parameters
+        ----------
+        logits : at x, with their graph, if they are known
+        others : the class on the other side, N; or several, N×M, of whose boundaries the nearest is meant
+        """
+
+        def difference(logits: Tensor, labels: Tensor, others: Tensor) -> Tensor:
+            if self.targeted:
+                return smallest.strength(logits, labels)
+            return (logits.gather(1, others[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
+
+        if others.dim() == 2:
+            return self._nearest([gradient_of(model, x, difference, labels, other) for other in others.unbind(1)], x)
+        if logits is None:
+            _, value, gradient = gradient_of(model, x, difference, labels, others)
         else:
-            value = (logits.gather(1, others[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
-        (gradient,) = torch.autograd.grad(value.sum(), x)
+            value = difference(logits, labels, others)
+            (gradient,) = torch.autograd.grad(value.sum(), x)
         return value.detach().to(x.dtype), gradient
+
+    def _nearest(self, boundaries: list[tuple[Tensor, Tensor, Tensor]], x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of several boundaries, as `gradient_of` gives them, the one that is nearest once it is linearised."""
+        _, value, gradient = boundaries[0]
+        nearest = value.abs() / self.ball.dual(gradient).clamp_min(_TINY)
+        for _, other_value, other_gradient in boundaries[1:]:
+            distance = other_value.abs() / self.ball.dual(other_gradient).clamp_min(_TINY)
+            closer = distance < nearest
+            nearest, value = torch.where(closer, distance, nearest), torch.where(closer, other_value, value)
+            gradient = torch.where(per_example(closer, x), other_gradient, gradient)
+        return value.to(x.dtype), gradient
 
     def _project(self, x: Tensor, inputs: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
         """The next iterate: between the projections of `x` and of `inputs` onto the linearised boundary."""

@@ -1,10 +1,9 @@
 """The fast gradient sign method (Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572), in either norm."""
 
-import torch
 from torch import Tensor, nn
 
 from advtool import seeds
-from advtool.attacks.guard import attack, logits_of, numbered
+from advtool.attacks.guard import attack, gradient_of, numbered
 from advtool.attacks.losses import log_odds
 from advtool.ball import Ball
 
@@ -18,6 +17,7 @@ def fgsm(
     *,
     targeted: bool = False,
     random_start: bool = False,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -33,6 +33,7 @@ def fgsm(
     targeted : decrease the cross-entropy of `labels` instead
     random_start : take the gradient at a random point of the ball, make a step of 1.25·eps from there and project
         (FGSM-RS, Wong et al. 2020, https://arxiv.org/abs/2001.03994)
+    eot : calls whose mean gradient is followed (expectation over transformation), where the model is random
     ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
     seed : of the random starts
     amp : take the gradient in bfloat16
@@ -51,10 +52,7 @@ def fgsm(
     if random_start and ball.eps > 0:
         delta = ball.random(inputs, numbered(inputs, ids), seeds.derive(seed, "start"))
         x, alpha = (inputs + delta).clamp(0, 1), 1.25 * ball.eps
-    x.requires_grad_(True)
-    loss = log_odds(logits_of(model, x), labels)
-    (gradient,) = torch.autograd.grad(loss.sum(), x)
-    x = x.detach()
+    _, _, gradient = gradient_of(model, x, log_odds, labels)
     if ball.eps == 0:
         return x
     return ball.inside(x + alpha * ball.ascent(-gradient if targeted else gradient, x), inputs)

@@ -24,7 +24,8 @@ def attack(
 
     It may be called where gradients are off, and finds inputs without a graph, labels that autograd can use, and
     instead of the model its `Network`, in eval mode with frozen parameters, driven in bfloat16 if its option `amp` is
-    on. What it returns is held to the ball, and has no graph.
+    on, and with its option `eot` as `calls` if the model is random. What it returns is held to the ball, and has no
+    graph.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def attack(
             with torch.inference_mode(False), torch.enable_grad(), in_float32(), untouched(exact(model)):
                 inputs, labels = usable(inputs.detach()), usable(labels)
                 network = prepare(model, inputs, amp=True) if options.get("amp") else plain(model)
-                adversarial = function(network, inputs, labels, ball, *args, **options).detach()
+                with network.averaging(int(str(options.get("eot", 1))), inputs):
+                    adversarial = function(network, inputs, labels, ball, *args, **options).detach()
                 network.check()
                 return (ball.shorten if minimal else ball.contain)(adversarial, inputs)
 
@@ -76,6 +78,36 @@ def logits_of(model: nn.Module, x: Tensor) -> Tensor:
         logits: Tensor = model(x)
         return logits
     return exact_logits(model, x)
+
+
+def gradient_of(model: nn.Module, x: Tensor, loss: Callable[..., Tensor], *of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(logits, N×K; loss, N; its gradient in x), of a random model the means of `Network.calls` calls; without a graph.
+
+    Parameters
+    ----------
+    loss : takes logits N×K and what else is given, returns N
+    """
+    calls = model.calls if isinstance(model, Network) else 1
+    x = x.detach().requires_grad_(True)
+    found: list[Tensor] = []
+    for _ in range(calls):
+        logits = logits_of(model, x)
+        value = loss(logits, *of)
+        (gradient,) = torch.autograd.grad(value.sum(), x)
+        now = [logits.detach(), value.detach(), gradient]
+        found = [total + each for total, each in zip(found, now, strict=True)] if found else now
+    logits, value, gradient = (total / calls for total in found) if calls > 1 else found
+    return logits, value, gradient
+
+
+@torch.no_grad()
+def mean_logits(model: nn.Module, x: Tensor) -> Tensor:
+    """The logits that drive an attack, of a random model the mean of `Network.calls` calls: N×K."""
+    calls = model.calls if isinstance(model, Network) else 1
+    total = logits_of(model, x)
+    for _ in range(calls - 1):
+        total = total + logits_of(model, x)
+    return total / calls if calls > 1 else total
 
 
 def exact_logits(model: nn.Module, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool import seeds
-from advtool.attacks.guard import attack, logits_of, numbered
+from advtool.attacks.guard import attack, gradient_of, logits_of, numbered
 from advtool.attacks.losses import cross_entropy
 from advtool.attacks.success import Strongest, fooled, looks
 from advtool.ball import Ball
@@ -31,6 +31,7 @@ def pgd(
     restarts: int = 1,
     keep: Keep | None = None,
     early_stop: bool = False,
+    eot: int = 1,
     ids: Tensor | None = None,
     seed: int = 0,
     amp: bool = False,
@@ -55,6 +56,7 @@ def pgd(
         the one of highest loss. ``last`` returns the last one, for training and for datasets. By default the last
         one if targeted, as the datasets of Ilyas et al. 2019 are made, else the best
     early_stop : stop an example at its first success, with ``best``. Off, it goes on to the success of highest loss
+    eot : calls whose mean gradient is followed (expectation over transformation), where the model is random
     ids : N, int64; what the random start of each example is keyed by; its place in the batch by default
     seed : of the random starts
     amp : drive the attack in bfloat16. A success is one only if it is confirmed in float32
@@ -141,12 +143,8 @@ def ascend(
     """
     rows = torch.arange(len(inputs), device=inputs.device) if rows is None else rows
     for step in range(steps if ball.eps > 0 else 0):
-        adversarial.requires_grad_(True)
-        logits = logits_of(model, adversarial)
-        value = loss(logits, labels)
-        (gradient,) = torch.autograd.grad(value.sum(), adversarial)
+        logits, value, gradient = gradient_of(model, adversarial, loss, labels)
         with torch.no_grad():
-            adversarial = adversarial.detach()
             if strongest:
                 _show(strongest, adversarial, logits, value, labels, rows, targeted)
             direction = ball.ascent(-gradient if targeted else gradient, adversarial)

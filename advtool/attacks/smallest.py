@@ -92,7 +92,7 @@ class Smallest:
         exact : the logits are the model's own, and not the network's
         """
         labels, distance = self._labels[rows], self._ball.norm(x - self._originals[rows])
-        success = self._network.counted(self._adversarial(logits, labels), x, labels)
+        success = self._network.counted(self._adversarial(logits, labels), x, labels, by_chance=True)
         if exact or not self._network.approximate:
             self._note(rows, x, self.strength(logits, labels), distance, success)
         elif x.device.type == "cpu":

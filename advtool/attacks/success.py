@@ -76,6 +76,8 @@ class Strongest:
             self._claim[rows] = torch.where(better, loss, claim)
             success = torch.zeros_like(success)
         best, won = self._loss[rows], self.success[rows]
+        if self._network.random:  # a loss that is highest by chance says little: the last iterate is kept
+            best = torch.full_like(best, -torch.inf)
         better = (success & ~won) | ((success == won) & (loss > best))
         self.inputs[rows] = torch.where(per_example(better, x), x, self.inputs[rows])
         self._loss[rows] = torch.where(better, loss, best)

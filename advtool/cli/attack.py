@@ -6,6 +6,7 @@ from typing import ClassVar
 from advtool import norms, registry
 from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
 from advtool.cli.resizing import Resized
+from advtool.cli.smoothing import Smoothing
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
 from advtool.values import fraction, listed
@@ -71,7 +72,20 @@ class Written(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Attack(
-    Goal, Steps, Checkpoint, Input, Resized, Written, ShardOutput, Resume, Machine, Precision, Account, Talk, DryRun
+    Goal,
+    Steps,
+    Checkpoint,
+    Smoothing,
+    Input,
+    Resized,
+    Written,
+    ShardOutput,
+    Resume,
+    Machine,
+    Precision,
+    Account,
+    Talk,
+    DryRun,
 ):
     """Attack every image of a stream and write the results as shards, labels kept.
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from advtool import norms, registry
 from advtool.cli.groups import Ascent, DryRun, Foreign, Input, Report, Talk
 from advtool.cli.resizing import Resized
+from advtool.cli.smoothing import Smoothing
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
 from advtool.values import counts, fractions
@@ -45,7 +46,7 @@ class Threats(Options):
         "--attack",
         metavar="NAME[,NAME…]",
         default="pgd",
-        help="autoattack, or a list of attacks, each on what still stands.",
+        help="autoattack (-plus, -rand), or a list of attacks, each on what still stands.",
     )
 
 
@@ -74,6 +75,13 @@ class Measured(Options):
     panel: ClassVar[str] = "What is measured"
 
     lam: float = option("--lam", metavar="L", default=1.0, help="Weight of adversarial risk in joint risk.")
+    calls: int | None = option(
+        "--calls",
+        metavar="M",
+        minimum=2,
+        help="Fresh calls that each image of a random model is judged by.",
+        unset="20",
+    )
     base: str | None = option(
         "--base",
         metavar="FILE|DIR",
@@ -109,12 +117,12 @@ class Measured(Options):
 _NEEDS_ADVERSARY = frozenset(
     {
         *("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss"),
-        *("lam", "base", "per_sample", "plot"),
+        *("lam", "base", "per_sample", "plot", "eot", "calls"),
     }
 )
 _TAKES = {attack.name: attack.takes for attack in registry.ATTACKS.values()}
 _TAKES["pgd"] |= {"search_step_size"}
-_TAKES["autoattack"] = frozenset().union(*(_TAKES[name] for name in registry.AUTOATTACK))
+_TAKES |= {name: frozenset().union(*(_TAKES[each] for each in own)) for name, own in registry.AUTOATTACK.items()}
 
 
 def _is_curve(options: Search) -> bool:
@@ -122,7 +130,9 @@ def _is_curve(options: Search) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Checkpoints, Input, Resized, Threats, Search, Measured, Machine, Precision, Report, Talk, DryRun):
+class Evaluate(
+    Checkpoints, Smoothing, Input, Resized, Threats, Search, Measured, Machine, Precision, Report, Talk, DryRun
+):
     """Report clean accuracy, and robust accuracy under attack at one or more radii, with 95% intervals.
 
     Reads the test split. The checkpoint may come from stdin: advtool train … | advtool eval --adv l2 --eps 0.5
@@ -136,7 +146,7 @@ class Evaluate(Checkpoints, Input, Resized, Threats, Search, Measured, Machine, 
         Table(
             "curve",
             {
-                "one number of --steps": frozenset({"restarts", "base", "per_sample"}),
+                "one number of --steps": frozenset({"restarts", "base", "per_sample", "calls"}),
                 "a curve (several --steps, or --search-step-size)": frozenset(),
             },
             lambda options: [

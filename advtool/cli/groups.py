@@ -182,6 +182,13 @@ class Ascent(Options):
         "--restarts", metavar="R", minimum=1, help="Runs; all but the first begin at random.", unset="1"
     )
     loss: str | None = option("--loss", choices=("ce", "dlr", "margin"), help="What is maximised.", unset="ce")
+    eot: int | None = option(
+        "--eot",
+        metavar="N",
+        minimum=1,
+        help="Follow the mean gradient of N calls, of a model whose calls differ.",
+        unset="1; 20 in autoattack-rand",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ def _options_for(word: str) -> tuple[str, ...]:
 
     if word in norms.NORMS:
         return ("--adv", "--norm")
-    if word in (*registry.ATTACKS, "autoattack"):
+    if word in (*registry.ATTACKS, *registry.AUTOATTACK):
         return ("--attack",)
     if word in catalogue.ENTRIES and not os.path.exists(word):
         return ("--data",)

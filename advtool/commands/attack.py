@@ -16,7 +16,7 @@ from advtool.data.sources import Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
 from advtool.errors import UsageError
 from advtool.memory import images_at_a_time
-from advtool.models.checkpoint import restore
+from advtool.models.checkpoint import noisy, restore
 from advtool.registry import Planned
 
 
@@ -30,15 +30,16 @@ def run(options: Attack) -> None:
     source = replace(options, data=data).open()
     suffix = f"{attack.name}-{options.adv}"
     target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
-    model = restore(file).to(device)
+    model = noisy(restore(file), options.noise).to(device)
     amp = devices.use_amp(options.amp, device)
     settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape), options.seed, amp)
     preprocessing = options.preprocessing(preprocessing_of(file, model))
     options = _resolved(options, attack, source, settings)
     record = {
         "command": "attack",
-        **attack.to_json(),
+        **{name: value for name, value in attack.to_json().items() if name != "eot" or value not in (None, 1)},
         **({"attack_correct_only": True} if options.attack_correct_only else {}),
+        **({"noise": options.noise} if options.noise else {}),
         "seed": options.seed,
         "amp": settings.amp,
         "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},

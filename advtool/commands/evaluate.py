@@ -27,11 +27,11 @@ from advtool.evaluation.running import Running, Subject
 from advtool.io.atomic import is_special
 from advtool.io.checkpoints import CheckpointFile
 from advtool.memory import images_at_a_time
-from advtool.models.checkpoint import restore
+from advtool.models.checkpoint import noisy, restore
 from advtool.models.classifier import Classifier
 from advtool.preprocessing import Preprocessing
 
-PLANNED = ("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss")
+PLANNED = ("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss", "eot")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run(options: Evaluate) -> None:
 
 def _planned(options: Evaluate) -> Evaluation:
     """What is measured, with every option of the attacks decided."""
-    chosen = {name: getattr(options, name) for name in (*PLANNED, "lam", "base", "per_sample")}
+    chosen = {name: getattr(options, name) for name in (*PLANNED, "calls", "lam", "base", "per_sample")}
     return Evaluation.of(adv=options.adv, **chosen)
 
 
@@ -90,7 +90,7 @@ def _inputs(options: Evaluate, device: torch.device) -> Inputs:
         file, data = open_checkpoint(name, data, options)
         files.append(file)
     source = replace(options, data=data).open()
-    models = [restore(file).to(device) for file in files]
+    models = [noisy(restore(file), options.noise).to(device) for file in files]
     base_file = open_checkpoint(options.base, data, options)[0] if options.base else None
     base = Subject(restore(base_file).to(device), options.base) if base_file else None
     said = [options.preprocessing(preprocessing_of(file, model)) for file, model in zip(files, models, strict=True)]
@@ -156,8 +156,10 @@ def _resolved(options: Evaluate, plan: Evaluation, source: Source, settings: dev
     stages = [stage.attacks for stage in plan.stages]
     if len(stages) == 1 and len(stages[0]) == 1 and not plan.plateau and not plan.searches:
         own = stages[0][0].to_json()
-        decided |= {name: own[name] for name in ("step_size", "random_start", "restarts", "loss")}
+        decided |= {name: own[name] for name in ("step_size", "random_start", "restarts", "loss", "eot")}
         decided["steps"] = None if own["steps"] is None else (own["steps"],)
+    if stages:
+        decided["calls"] = plan.calls
     attacks = [[attack.to_json() for attack in attacks] for attacks in stages]
     shown = {"attacks": attacks, "source": source.name, "split": source.split}
     return {"schema": 1, "command": "eval", **shown, "options": replace(options, **decided).values()}

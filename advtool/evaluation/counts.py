@@ -35,14 +35,19 @@ class EntryCount:
     wrong : images that are misclassified clean
     excess : images that the adversary adds to those on which model and base classifier (or label) disagree
     breakdown : one for each attack
+    squares : of a random model, whose images count with the share of the calls that are right: the sum of the squares
+        of these shares
+    calls : how many calls that are
     """
 
     attacks: tuple[Planned, ...]
     searched: bool
-    standing: int
-    wrong: int
-    excess: int
+    standing: float
+    wrong: float
+    excess: float
     breakdown: tuple[AttackCount, ...]
+    squares: float | None = None
+    calls: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,15 @@ class Counts:
     clean : images that are classified correctly as they are
     entries : one for each entry of the report
     targeted : of targeted adversarial examples, by name; see `transfer.targeted_shares`
+    squares, calls : as of an `EntryCount`
     """
 
     n: int
-    clean: int
+    clean: float
     entries: tuple[EntryCount, ...] = ()
     targeted: dict[str, Share] = field(default_factory=dict)
+    squares: float | None = None
+    calls: int | None = None
 
 
 def total(parts: Sequence[Counts], in_turn: bool = False) -> Counts:
@@ -79,7 +87,14 @@ def total(parts: Sequence[Counts], in_turn: bool = False) -> Counts:
             name: Share(sum(share.correct for share in shares), sum(share.n for share in shares))
             for name, shares in targeted.items()
         },
+        squares=_squares(parts),
+        calls=parts[0].calls,
     )
+
+
+def _squares(parts: Sequence[Counts] | Sequence[EntryCount]) -> float | None:
+    known = [part.squares for part in parts if part.squares is not None]
+    return sum(known) if known else None
 
 
 def _entry(parts: Sequence[EntryCount], in_turn: bool) -> EntryCount:
@@ -97,4 +112,5 @@ def _entry(parts: Sequence[EntryCount], in_turn: bool) -> EntryCount:
         wrong=sum(part.wrong for part in parts),
         excess=sum(part.excess for part in parts),
         breakdown=tuple(breakdown),
+        squares=_squares(parts),
     )

@@ -4,30 +4,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advtool.evaluation.counts import AttackCount, Counts, EntryCount
-from advtool.evaluation.statistics import accuracy
+from advtool.evaluation.statistics import accuracy, expected
 from advtool.registry import Planned
 
 PLATEAU = 0.01
 
 
-def described(counts: Counts, lam: float = 1.0, base: str | None = None) -> dict[str, Any]:
+def described(counts: Counts, lam: float = 1.0, base: str | None = None, named: str | None = None) -> dict[str, Any]:
     """``{"clean": …, "adversarial": [one for each entry]}``, and ``"targeted"`` where there is something to say.
 
     Parameters
     ----------
     lam : weight of the adversarial risk in the joint risk
     base : name of the base classifier of the risks; None if the labels stand in for it
+    named : what the ensemble is called
     """
     report: dict[str, Any] = {
-        "clean": accuracy(counts.clean, counts.n),
-        "adversarial": [_entry(entry, counts.n, lam, base) for entry in counts.entries],
+        "clean": _share(counts.clean, counts.n, counts),
+        "adversarial": [_entry(entry, counts.n, lam, base, named) for entry in counts.entries],
     }
     if counts.targeted:
         report["targeted"] = {name: accuracy(share.correct, share.n) for name, share in counts.targeted.items()}
     return report
 
 
-def risk(wrong: int, excess: int, n: int, lam: float = 1.0, base: str | None = None) -> dict[str, Any]:
+def risk(wrong: float, excess: float, n: int, lam: float = 1.0, base: str | None = None) -> dict[str, Any]:
     """Classification, adversarial and joint risk of Suggala et al. 2019 (definitions 1 to 3), as fractions.
 
     Adversarial risk is what the adversary adds to the disagreement with the base classifier, for which the label stands
@@ -53,29 +54,39 @@ def plateau(curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"reached": gain <= PLATEAU, "gain": gain, "from_steps": before["steps"], "to_steps": last["steps"]}
 
 
-def _entry(entry: EntryCount, n: int, lam: float, base: str | None) -> dict[str, Any]:
+def _entry(entry: EntryCount, n: int, lam: float, base: str | None, named: str | None) -> dict[str, Any]:
     attacks = [attack.to_json() for attack in entry.attacks]
     shared = {name: value if len(attacks) == 1 else None for name, value in attacks[0].items()}
     return {
         "adv": attacks[0]["adv"],
         "eps": attacks[0]["eps"],
         "attack": ",".join(attack["attack"] for attack in attacks),
+        "ensemble": named,
         "steps": max(1 if attack["steps"] is None else attack["steps"] for attack in attacks),
         "step_size": shared["step_size"],
         "step_size_searched": entry.searched if shared["step_size"] is not None else None,
         "random_start": shared["random_start"],
         "restarts": max(1 if attack["restarts"] is None else attack["restarts"] for attack in attacks),
         "loss": shared["loss"],
-        **accuracy(entry.standing, n),
+        "eot": max(1 if attack["eot"] is None else attack["eot"] for attack in attacks),
+        "calls": entry.calls,
+        **_share(entry.standing, n, entry),
         "risk": risk(entry.wrong, entry.excess, n, lam, base),
         "breakdown": [_row(*row) for row in zip(entry.attacks, entry.breakdown, strict=True)],
     }
 
 
+def _share(right: float, n: int, of: Counts | EntryCount) -> dict[str, Any]:
+    """How many are right, of a random model in the mean over its calls."""
+    if of.squares is None or of.calls is None:
+        return accuracy(int(right), n)
+    return expected(right, of.squares, n, of.calls)
+
+
 def _row(attack: Planned, count: AttackCount) -> dict[str, Any]:
     options = attack.to_json()
     return {
-        **{name: options[name] for name in ("attack", "steps", "restarts")},
+        **{name: options[name] for name in ("attack", "steps", "restarts", "eot")},
         "attacked": count.attacked,
         "broken": count.broken,
         "seconds": round(count.seconds, 3),

@@ -248,7 +248,7 @@ def runs_of(plan: Evaluation, sha256: str, settings: Settings) -> list[dict[str,
     first = plan.stages[0].attacks
     attacks = [_options(attack, plan.asked or {}) for attack in first]
     run = {"sha256": sha256, "attacks": attacks, "norm": first[0].ball.name, "seed": settings.seed, "amp": settings.amp}
-    asked = dict(plan.asked or {})
+    asked = {name: value for name, value in (plan.asked or {}).items() if name != "eot"}
     asked |= {"norm": first[0].ball.name, "restarts": 1 if asked.get("restarts") is None else asked["restarts"]}
     request = {**asked, "targeted": False, "keep": None, "seed": settings.seed, "amp": settings.amp}
     return [run, {"sha256": sha256, "attacks": [attack.name for attack in first], "request": request}]
@@ -259,4 +259,6 @@ def _options(planned: Planned, asked: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in asked.items() if name in planned.attack.takes}
     one, two = (planned.attack.plan(planned.ball.with_eps(eps), own).options for eps in (1, 2))
     options = {name: value if value == two[name] else {"per_eps": value} for name, value in one.items()}
+    if options.get("eot") == 1:
+        del options["eot"]  # as earlier versions, which had no such option
     return {"attack": planned.name, **options}

@@ -1,7 +1,7 @@
 """What is measured in an evaluation: which attacks, in which balls, with every option resolved."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from advtool import norms, registry
@@ -12,6 +12,10 @@ from advtool.registry import Attack, Planned
 
 SEARCHED = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Factors on the step size that a search tries."""
+
+
+CALLS = 20
+"""By how many fresh calls an image of a random model is judged, unless more are asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,16 @@ class Evaluation:
     asked : the options of the attacks that were chosen, the others None
     lam : weight of the adversarial risk in the joint risk
     plateau : whether the stages make a curve, of which it is asked whether it has come to its end
+    calls : by how many fresh calls an image of a random model is judged
+    named : the version of AutoAttack that was asked for, if one was
     """
 
     stages: tuple[Stage, ...] = ()
     asked: Mapping[str, Any] | None = None
     lam: float = 1.0
     plateau: bool = False
+    calls: int = CALLS
+    named: str | None = None
 
     @classmethod
     def of(
@@ -69,6 +77,8 @@ class Evaluation:
         random_start: bool | None = None,
         restarts: int | None = None,
         loss: str | None = None,
+        eot: int | None = None,
+        calls: int | None = None,
         lam: float = 1.0,
         base: object | None = None,
         per_sample: object | None = None,
@@ -87,9 +97,9 @@ class Evaluation:
         radii = tuple(eps) if isinstance(eps, Sequence) else (eps,)
         counts = tuple(sorted({*steps})) if isinstance(steps, Sequence) else () if steps is None else (steps,)
         asked: dict[str, Any] = {"steps": counts[0] if counts else None, "step_size": step_size}
-        asked |= {"random_start": random_start, "restarts": restarts, "loss": loss}
+        asked |= {"random_start": random_start, "restarts": restarts, "loss": loss, "eot": eot}
         if adv is None or adv == "none":
-            more = {"search_step_size": search_step_size, "base": base, "per_sample": per_sample}
+            more = {"calls": calls, "search_step_size": search_step_size, "base": base, "per_sample": per_sample}
             _refuse_without_adversary({"eps": radii, "attack": attack, **asked, "lam": lam, **more})
             return cls()
         if not lam >= 0:
@@ -100,12 +110,36 @@ class Evaluation:
         balls = [norms.ball(adv, radius) for radius in radii]
         for radius in radii:
             norms.check_radius(adv, radius)
-        attacks = registry.ensemble(attack)
+        attacks = registry.ensemble(attack, adv)
         _refuse_together(attacks, counts, restarts, search_step_size, base, per_sample)
         if search_step_size or len(counts) > 1:
             found = [_curve(ball, counts, asked, search_step_size) for ball in balls]
             return cls(tuple(stage for curve in found for stage in curve), asked, lam, plateau=len(counts) > 1)
-        return cls(tuple(Stage(registry.plans(attacks, ball, asked)) for ball in balls), asked, lam)
+        stages = tuple(Stage(registry.plans(attacks, ball, asked)) for ball in balls)
+        return cls(stages, asked, lam, calls=calls or CALLS, named=attack if attack in registry.AUTOATTACK else None)
+
+    @property
+    def title(self) -> str | None:
+        """What the version of AutoAttack is called in the report, if it is one."""
+        name, _, version = (self.named or "").partition("-")
+        return f"{name} ({version or 'standard'})" if name else None
+
+    def for_random(self) -> "Evaluation":
+        """The same for a model whose calls differ: of AutoAttack the version that is made for those.
+
+        Raises
+        ------
+        UsageError
+            for what is for models that always give the same answer
+        """
+        if self.plateau or self.searches:
+            message = "curves and searched step sizes are for models whose answers do not change from call to call"
+            raise UsageError(message, "steps")
+        if self.named is None or self.named == "autoattack-rand":
+            return self
+        attacks, asked = registry.ensemble("autoattack-rand"), self.asked or {}
+        stages = tuple(Stage(registry.plans(attacks, stage.ball, asked)) for stage in self.stages)
+        return replace(self, stages=stages, named="autoattack-rand")
 
     def check(self, shape: Shape) -> None:
         """Raise UsageError for a radius larger than images of this shape (C, H, W) are apart."""

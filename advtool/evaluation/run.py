@@ -38,6 +38,8 @@ def evaluate(
     random_start: bool | None = None,
     restarts: int | None = None,
     loss: str | None = None,
+    eot: int | None = None,
+    calls: int | None = None,
     lam: float = 1.0,
     base: nn.Module | None = None,
     checks: bool = True,
@@ -57,9 +59,10 @@ def evaluate(
     adv : norm of the adversary, as ``l2`` or ``linf``; None for clean images only
     eps : a radius or several, on the [0, 1] pixel scale
     attack : a name of `advtool.registry`, ``autoattack``, or several separated by commas, each on what still stands
-    steps, step_size, random_start, restarts, loss : options of the attacks; None for their defaults. Several numbers
-        of steps make a curve of PGD
+    steps, step_size, random_start, restarts, loss, eot : options of the attacks; None for their defaults. Several
+        numbers of steps make a curve of PGD
     search_step_size : of 1/4 to 4 times PGD's step size take the strongest
+    calls : fresh calls that each image of a random model is judged by, 20 by default
     lam : weight of the adversarial risk in the joint risk
     base : base classifier of the risks: a perturbation counts only where it keeps its answer
     checks : look for red flags on up to 100 images
@@ -92,6 +95,8 @@ def evaluate(
         random_start=random_start,
         restarts=restarts,
         loss=loss,
+        eot=eot,
+        calls=calls,
         lam=lam,
         base=base,
         per_sample=per_sample,

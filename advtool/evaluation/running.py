@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from advtool.data.arrays import Images
 from advtool.data.matching import ClassMismatch, Matching, match
 from advtool.data.subset import subset
 from advtool.device import Settings
-from advtool.errors import AdvtoolError
+from advtool.errors import AdvtoolError, Note, UsageError
 from advtool.evaluation.batch import Progress, unseen
 from advtool.evaluation.counts import Counts, total
 from advtool.evaluation.entries import described, plateaus
+from advtool.evaluation.expected import drawing, is_random, measure_expected
 from advtool.evaluation.flags import IMAGES, red_flags
 from advtool.evaluation.measure import measure
 from advtool.evaluation.per_sample import PerSampleFile, runs_of
@@ -94,6 +96,7 @@ class Running:
         self._seconds = 0.0
         self._drawn: Images | None = None
         self._classes = 0
+        self._random = False
 
     def add(self, images: Images, progress: Progress = unseen) -> None:
         """Measure some of the images; of several processes each measures its share.
@@ -108,16 +111,7 @@ class Running:
             self._begin(images)
         else:
             self._check(images)
-        counts = measure(
-            self._plan,
-            self._model,
-            share(images),
-            self._settings,
-            base=self._other,
-            record=self._record,
-            progress=progress,
-        )
-        self._counts.append(counts)
+        self._counts.append(self._measured(share(images), progress))
         self._seconds += time.perf_counter() - started
         candidates = subset(images, IMAGES, self._settings.seed)
         self._drawn = candidates if self._drawn is None else self._drawn.joined(candidates)
@@ -129,13 +123,14 @@ class Running:
         started, images, plan = time.perf_counter(), self._drawn, self._plan
         assert images is not None
         counts = total(distributed.gathered(total(self._counts, in_turn=True)))
-        result = described(counts, plan.lam, self._base.name if self._base else None)
+        result = described(counts, plan.lam, self._base.name if self._base else None, plan.title)
         if plan.plateau:
             result["plateau"] = plateaus(result["adversarial"])
         seconds = self._seconds + time.perf_counter() - started
         flags: list[dict[str, str]] = []
         if self._checks and distributed.processes().is_first:
-            flags = red_flags(self._model, images, result, plan.attacks, self._settings, self._classes)
+            with drawing(self._settings):
+                flags = red_flags(self._model, images, result, plan.attacks, self._settings, self._classes)
         return {
             "schema": SCHEMA,
             "command": "eval",
@@ -157,6 +152,19 @@ class Running:
             "images_per_second": round(counts.n * plan.passes / seconds, 1),
         }
 
+    def _measured(self, images: Images, progress: Progress) -> Counts:
+        if self._random:
+            return measure_expected(self._plan, self._model, images, self._settings, progress)
+        return measure(
+            self._plan,
+            self._model,
+            images,
+            self._settings,
+            base=self._other,
+            record=self._record,
+            progress=progress,
+        )
+
     def _begin(self, images: Images) -> None:
         """Put the logits in the order of the images' classes."""
         self._plan.check(images.head.shape)
@@ -164,6 +172,21 @@ class Running:
         self._model, self._matching = _fitted(self._subject, images.head.classes, told)
         if self._base:
             self._other = _base(self._base, self._model, self._subject.name)
+        self._random = is_random(self._model, images, self._settings)
+        if self._random:
+            self._take_random()
+
+    def _take_random(self) -> None:
+        """Plan for a model whose calls differ, and say so."""
+        told = f"two calls of {self._subject.name} differ"
+        for name, value in (("base", self._base), ("per_sample", self._record)):
+            if value is not None:
+                raise UsageError(f"is for models whose answers do not change; {told}", name)
+        asked, self._plan = self._plan.named, self._plan.for_random()
+        if asked != self._plan.named:
+            told += f": {self._plan.named} in place of {asked}"
+        note = Note(f"{told}; accuracies are expected values, by {self._plan.calls} calls of each image")
+        warnings.warn(note, stacklevel=2)
 
     def _check(self, images: Images) -> None:
         """Refuse labels beyond the model's classes, of images whose classes have no names."""

@@ -67,6 +67,12 @@ def restore(file: CheckpointFile) -> Classifier:
     return model.eval()
 
 
+def noisy(model: Classifier, noise: float) -> Classifier:
+    """The model, which from now on adds Gaussian noise of this standard deviation to its images in every call."""
+    model.noise = noise
+    return model
+
+
 def _named(spec: ModelSpec, planned: Layout | None, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The tensors by their names here: between versions of transformers those of its networks change."""
     if not spec.arch.startswith(transformers_nets.PREFIX) or (planned and tensors.keys() == planned.keys()):

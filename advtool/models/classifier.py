@@ -72,7 +72,13 @@ class Classifier(nn.Module):
     The parameters are those of `net`, under the names that they have there; normalisation and the selection of
     pixels are not part of the state dict but of `spec`. Pixels that are not selected have the value 0 after
     normalisation, the mean of their channel.
+
+    Attributes
+    ----------
+    noise : standard deviation of Gaussian noise on the pixels, not clipped, that every call draws anew
     """
+
+    noise: float = 0.0
 
     mean: Tensor
     std: Tensor
@@ -88,6 +94,8 @@ class Classifier(nn.Module):
         self.register_buffer("mask", _mask(spec), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.noise:
+            x = x + self.noise * torch.randn_like(x)
         logits: Tensor = self.net(self.normalised(x))
         return logits
 

@@ -66,6 +66,7 @@ def reordered(model: Classifier, first: Sequence[int]) -> Classifier:
     fresh.net.load_state_dict(state)
     for old, new in zip(model.parameters(), fresh.parameters(), strict=True):
         new.requires_grad_(old.requires_grad)
+    fresh.noise = model.noise
     return fresh.to(model.mean.device).train(model.training)
 
 

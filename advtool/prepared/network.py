@@ -19,6 +19,9 @@ _AS_GOOD = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 LIKE = 8
 """How many images a prepared network is compared with the model on."""
 
+CALLS = 4
+"""How often a model is asked the same, to see whether its answers differ."""
+
 
 Driver = Callable[[Tensor], Tensor]
 Allowed = Callable[[Tensor, Tensor], Tensor]
@@ -37,6 +40,11 @@ class Network(nn.Module):
     refresh : makes the driver follow the model's weights
     approximate : the driver is not the model itself, so that what it finds has to be confirmed
     whole : the images of a batch depend on each other, so that none of them can leave it
+    random : two identical calls differ; None if that is not known
+
+    Attributes
+    ----------
+    calls : of how many calls attacks take the mean gradient
     """
 
     def __init__(
@@ -47,9 +55,10 @@ class Network(nn.Module):
         *,
         approximate: bool = False,
         whole: bool = False,
+        random: bool | None = None,
     ):
         super().__init__()
-        self.approximate, self.whole = approximate, whole
+        self.approximate, self.whole, self.random, self.calls = approximate, whole, random, 1
         self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
         self._finite: Tensor | None = None
         self._allowed: Allowed | None = None
@@ -63,8 +72,29 @@ class Network(nn.Module):
         finally:
             self._allowed = None
 
-    def counted(self, success: Tensor, x: Tensor, labels: Tensor) -> Tensor:
-        """Those of the successes, bool, N, that are allowed to count, of images N×C×H×W attacked with these labels."""
+    @contextmanager
+    def averaging(self, calls: int, like: Tensor) -> Iterator[None]:
+        """For as long as this lasts, gradients are means of so many calls (EOT), where calls on images N×C×H×W differ.
+
+        Athalye et al. 2018, https://arxiv.org/abs/1707.07397.
+        """
+        if calls > 1 and self.random is None:
+            self.random = differs(self.exact, like[:LIKE])
+        self.calls = calls if self.random else 1
+        try:
+            yield
+        finally:
+            self.calls = 1
+
+    def counted(self, success: Tensor, x: Tensor, labels: Tensor, by_chance: bool = False) -> Tensor:
+        """Those of the successes, bool, N, that are allowed to count, of images N×C×H×W attacked with these labels.
+
+        Parameters
+        ----------
+        by_chance : those of a single call of a random model count too
+        """
+        if self.random and not by_chance:
+            return torch.zeros_like(success)
         return success if self._allowed is None else success & self._allowed(x, labels)
 
     @property
@@ -117,16 +147,19 @@ def prepare(
         like = like.clone()
         with torch.no_grad():
             wanted = in_full(whole(like))
-            if like.device.type != "meta" and _depend_on_each_other(whole, like, wanted):
-                return Network(model, whole, whole=True)
+            if like.device.type != "meta":
+                if differs(whole, like, wanted):
+                    return Network(model, whole, random=True)
+                if _depend_on_each_other(whole, like, wanted):
+                    return Network(model, whole, whole=True, random=False)
         for make in (lambda: _folded(model, dtype, tuple(like.shape[1:]), layer), lambda: _autocast(whole, dtype)):
             try:
                 driver, refresh = make()
                 if _is_as_good(driver, like, wanted, _AS_GOOD[dtype]):
-                    return Network(model, driver, refresh, approximate=True)
+                    return Network(model, driver, refresh, approximate=True, random=False)
             except Exception:  # whatever stands in the way of a copy, or of its being rewritten
                 continue
-    return Network(model, whole)
+    return Network(model, whole, random=False)
 
 
 def plain(model: nn.Module) -> Network:
@@ -164,6 +197,21 @@ def _autocast(model: Driver, dtype: torch.dtype) -> Made:
         return found
 
     return drive, lambda: None
+
+
+@torch.no_grad()
+def differs(model: Driver, x: Tensor, logits: Tensor | None = None) -> bool:
+    """Whether identical calls differ, by more than rounding: of a few, since what is drawn may be the same in two.
+
+    Parameters
+    ----------
+    logits : what one call gave, N×K
+    """
+    if not len(x):
+        return False
+    first = in_full(model(x)) if logits is None else logits
+    calls = (in_full(model(x)) for _ in range(CALLS - 1))
+    return any(bool((first - other).abs().amax() > 1e-5 * first.abs().amax()) for other in calls)
 
 
 def _depend_on_each_other(model: Driver, like: Tensor, logits: Tensor) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from minimal_problems import digits, edge, linear, quadratic
 
-from advtool.attacks import L2, Linf, fab, hyperplane
+from advtool.attacks import L2, Linf, fab_t, hyperplane
 from advtool.ball import ways
 from advtool.norms import ball
 
@@ -21,7 +21,7 @@ def test_distances_are_minimal(problem, dim, n, norm):
     if norm == "l1" and problem != "linear":
         pytest.skip("projections onto linearised boundaries do not converge on spheres in l1")
     model, x, y, distances = linear(n, dim) if problem == "linear" else quadratic(n, dim, problem == "inside")
-    found = fab(model, x, y, ball(norm))
+    found = fab_t(model, x, y, ball(norm))
     assert (model(found).argmax(1) != y).all()
     ratio = ball(norm).norm(found - x) / distances[norm]
     assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.01
@@ -31,7 +31,7 @@ def test_distances_are_minimal(problem, dim, n, norm):
 @pytest.mark.parametrize("dim", [10, 64])
 def test_distances_are_minimal_where_the_box_binds(dim, norm):
     model, x, y, best = edge(dim, norm)
-    ratio = ball(norm).norm(fab(model, x, y, ball(norm)) - x) / best
+    ratio = ball(norm).norm(fab_t(model, x, y, ball(norm)) - x) / best
     assert ratio.min() > 1 - 1e-4 and ratio.max() < 1.01
 
 
@@ -43,7 +43,7 @@ def test_stopping_at_eps_breaks_the_same_examples_with_less_work(norm, eps):
     broken, work = [], []
     for stop in (False, True):
         forwards.clear()
-        found = fab(model, x, y, ball(norm, eps if stop else math.inf), restarts=2)
+        found = fab_t(model, x, y, ball(norm, eps if stop else math.inf), restarts=2)
         work.append(sum(forwards))
         broken.append((model(found).argmax(1) != y) & (ball(norm).norm(found - x) <= eps))
     hook.remove()
@@ -55,7 +55,7 @@ def test_random_restarts_are_keyed_and_only_help():
     model, x, y = digits(40)
     ids = torch.arange(40)
     once, *many = (
-        ball("l2").norm(fab(model, x, y, L2(), restarts=restarts, ids=ids, seed=seed, steps=10) - x)
+        ball("l2").norm(fab_t(model, x, y, L2(), restarts=restarts, ids=ids, seed=seed, steps=10) - x)
         for restarts, seed in [(1, 0), (3, 0), (3, 0), (3, 1)]
     )
     assert (many[0] <= once * 1.002).all() and (many[0] < once * 0.999).any()
@@ -64,13 +64,13 @@ def test_random_restarts_are_keyed_and_only_help():
 
 def test_more_boundaries_only_help():
     model, x, y = digits(60)
-    one, all_of_them = (ball("l2").norm(fab(model, x, y, L2(), target_classes=k) - x) for k in (1, 9))
+    one, all_of_them = (ball("l2").norm(fab_t(model, x, y, L2(), target_classes=k) - x) for k in (1, 9))
     assert (all_of_them <= one * 1.002).all() and (all_of_them < 0.99 * one).any()
 
 
 def test_patience_costs_next_to_nothing():
     model, x, y = digits(60)
-    hasty, patient = (ball("l2").norm(fab(model, x, y, L2(), patience=k) - x).mean() for k in (10, 100))
+    hasty, patient = (ball("l2").norm(fab_t(model, x, y, L2(), patience=k) - x).mean() for k in (10, 100))
     assert hasty < 1.005 * patient
 
 
@@ -79,7 +79,7 @@ def test_not_worse_than_torchattacks(norm, eps):
     torchattacks = pytest.importorskip("torchattacks")
     model, x, y = digits(60)
     name = {"l2": "L2", "linf": "Linf"}[norm]
-    ours = fab(model, x, y, ball(norm))
+    ours = fab_t(model, x, y, ball(norm))
     broken = (model(ours).argmax(1) != y) & (ball(norm).norm(ours - x) <= eps)
     for settings in ({"eps": 10.0}, {"eps": eps, "multi_targeted": True, "n_classes": 10}):
         theirs = torchattacks.FAB(model, norm=name, steps=100, **settings).perturb(x, y)

@@ -7,7 +7,7 @@ import torch
 from minimal_problems import Curved, digits, linear
 from torch import nn
 
-from advtool.attacks import L2, Linf, cw, ddn, fab
+from advtool.attacks import L2, Linf, cw, ddn, fab_t
 from advtool.attacks.smallest import Smallest
 from advtool.errors import AdvtoolError
 from advtool.prepared import plain
@@ -15,8 +15,8 @@ from advtool.prepared import plain
 ATTACKS = {
     "cw": functools.partial(cw, ball=L2(), steps=100, binary_search_steps=4, learning_rate=0.1, initial_const=1.0),
     "ddn": functools.partial(ddn, ball=L2(), steps=40),
-    "fab-l2": functools.partial(fab, ball=L2(), steps=15, restarts=2),
-    "fab-linf": functools.partial(fab, ball=Linf(), steps=15, restarts=2),
+    "fab_t-l2": functools.partial(fab_t, ball=L2(), steps=15, restarts=2),
+    "fab_t-linf": functools.partial(fab_t, ball=Linf(), steps=15, restarts=2),
 }
 attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 
@@ -82,7 +82,7 @@ def test_the_model_is_left_exactly_as_found_also_after_an_error(attack):
 @attacks
 def test_results_do_not_depend_on_the_batch(attack):
     model, x, y = digits(8)
-    keyed = {"ids": torch.arange(100, 108)} if attack.func is fab else {}
+    keyed = {"ids": torch.arange(100, 108)} if attack.func is fab_t else {}
     whole = attack(model, x, y, **keyed)
     for size in (1, 3):
         parts = [
@@ -140,12 +140,12 @@ def test_saturated_and_tiny_logits(attack, scale):
     settings = {
         cw: {"initial_const": 1 / scale, "steps": 200, "learning_rate": 0.003},
         ddn: {"steps": 200},
-        fab: {},
+        fab_t: {},
     }
     found = attack(model, x, y, **settings[attack.func])
     ball = attack.keywords["ball"]
     assert (model(found).argmax(1) != y).all()
-    assert (ball.norm(found - x) / distances[ball.name]).max() < {ddn: 1.01, cw: 1.01, fab: 1.002}[attack.func]
+    assert (ball.norm(found - x) / distances[ball.name]).max() < {ddn: 1.01, cw: 1.01, fab_t: 1.002}[attack.func]
 
 
 @attacks

@@ -45,7 +45,7 @@ VALUES = {
     **{"of": "logit", "baseline": "0.5", "variance": "0.5", "target": "3", "points": "5", "columns": "3"},
     **{"names": "a", "method": "smoothgrad", "lam": "0.5", "base": "other.safetensors", "per_sample": "p.jsonl"},
     **{"objective": "fast", "beta": "2", "replays": "2", "eps_warmup": "1.5", "noise": "0.125", "width": "0.5"},
-    **{"awp": "0.0078125"},
+    **{"awp": "0.0078125", "eot": "4", "calls": "30"},
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
     **{"weight_decay": "0.25", "schedule": "step", "lr_drops": "1", "lr_drop_factor": "0.5"},
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
@@ -67,7 +67,7 @@ ALONGSIDE = {
 }
 """What an option needs beside it."""
 
-ATTACK_OPTIONS = {"steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted"}
+ATTACK_OPTIONS = {"steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted", "eot"}
 FOREIGN = {"arch", "normalize", "weights", "pretrained"}
 ELSEWHERE = {"data_root", "download"}
 OF_SHARDS = {"image_key", "label_key"}
@@ -100,9 +100,9 @@ def cases() -> Iterator[Case]:
         lacking |= set() if name == "pgd" else {"search_step_size"}
         yield Case("eval", name, ("--attack", name, "--adv", "l2", "--eps", "0.5"), frozenset(lacking))
     attacked = ATTACK_OPTIONS - {"keep", "targeted"} | {"eps", "attack", "search_step_size"}
-    yield Case("eval", "clean", (), frozenset(attacked | {"lam", "base", "per_sample"}))
+    yield Case("eval", "clean", (), frozenset(attacked | {"lam", "base", "per_sample", "calls"}))
     curve = ("--adv", "l2", "--eps", "0.5", "--steps", "2,4", "--attack", "pgd")
-    yield Case("eval", "curve", curve, frozenset({"restarts", "base", "per_sample", "loss"}))
+    yield Case("eval", "curve", curve, frozenset({"restarts", "base", "per_sample", "loss", "calls"}))
 
     own = {
         "gradient": {"of"},

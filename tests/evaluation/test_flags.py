@@ -91,7 +91,7 @@ def test_accuracy_at_chance(images):
 
 
 def test_an_attack_that_has_not_converged(honest, images):
-    entry = {"adv": "l2", "eps": 0.3, "attack": "pgd"}
+    entry = {"adv": "l2", "eps": 0.3, "eot": 1, "attack": "pgd"}
     bumpy = Wrapped(honest, before=lambda x: x + 0.02 * torch.sin(300 * x))
     report = {"clean": accuracies(bumpy, images, [], SETTINGS)["clean"], "adversarial": [entry]}
     assert "no-plateau" in {flag["name"] for flag in red_flags(bumpy, images, report, (), SETTINGS)}
@@ -100,7 +100,7 @@ def test_an_attack_that_has_not_converged(honest, images):
 def test_a_black_box_attack_that_wins(honest, images):
     attacks = ensemble("pgd,square")
     rows = [{"attack": "pgd", "attacked": 100, "broken": 2}, {"attack": "square", "attacked": 98, "broken": 40}]
-    entry = {"adv": "l2", "eps": 0.3, "attack": "pgd,square", "breakdown": rows}
+    entry = {"adv": "l2", "eps": 0.3, "eot": 1, "attack": "pgd,square", "breakdown": rows}
     report = {"clean": accuracies(honest, images, [], SETTINGS)["clean"], "adversarial": [entry]}
     (flag,) = red_flags(honest, images, report, attacks, SETTINGS)
     assert flag["name"] == "black-box" and "40 of 98" in flag["detail"]

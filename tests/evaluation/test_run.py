@@ -23,12 +23,15 @@ KEYS = [
     "adv",
     "eps",
     "attack",
+    "ensemble",
     "steps",
     "step_size",
     "step_size_searched",
     "random_start",
     "restarts",
     "loss",
+    "eot",
+    "calls",
     "accuracy",
     "correct",
     "n",
@@ -73,7 +76,7 @@ def test_every_report_follows_the_schema_and_entries_have_the_same_keys(model, v
         assert [*entry] == KEYS
         assert [*entry["risk"]] == ["classification", "adversarial", "joint", "base"]
         for row in entry["breakdown"]:
-            assert [*row] == ["attack", "steps", "restarts", "attacked", "broken", "seconds"]
+            assert [*row] == ["attack", "steps", "restarts", "eot", "attacked", "broken", "seconds"]
         risk = entry["risk"]
         assert risk["joint"] == pytest.approx(risk["classification"] + options.get("lam", 1) * risk["adversarial"])
     assert report["checkpoint"]["path"] is None and report["checkpoint"]["sha256"] is None
