@@ -78,7 +78,7 @@ def test_expected_accuracy_of_a_linear_model_with_noise_has_a_closed_form(adv, a
         low, high = report["ci95"]
         assert low <= truth <= high and 0 < high - low < 0.2
     # From call to call alone the images given vary less than that.
-    assert entry["accuracy"] == pytest.approx(exact, abs=0.015)
+    assert entry["accuracy"] == pytest.approx(exact, abs=0.02)
     assert entry["risk"]["adversarial"] == pytest.approx(found["clean"]["accuracy"] - entry["accuracy"])
 
 
