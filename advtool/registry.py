@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from advtool.errors import UsageError, unknown
-from advtool.norms import load, with_directions
+from advtool.norms import NORMS, load, with_directions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -224,6 +224,7 @@ def _takes(*names: str) -> frozenset[str]:
 
 _APGD = "advtool.attacks.apgd:apgd"
 _SEARCHES = _takes("steps", "restarts", "targeted", "eot")
+_EVERY = tuple(NORMS)
 _MINIMAL = _takes("steps", "targeted", "eot")
 
 ATTACKS = {
@@ -242,8 +243,11 @@ ATTACKS = {
         Attack("apgd-t", "advtool.attacks.apgd:apgd_t", _SEARCHES - {"targeted"}),
         Attack("cw", "advtool.attacks.cw:cw", _MINIMAL, norms=("l2",), minimal=True),
         Attack("ddn", "advtool.attacks.ddn:ddn", _MINIMAL, norms=("l2",), minimal=True),
+        Attack("fmn", "advtool.attacks.fmn:fmn", _MINIMAL, norms=_EVERY, minimal=True),
+        Attack("sdf", "advtool.attacks.sdf:sdf", _MINIMAL - {"targeted"}, norms=("l2",), minimal=True),
+        Attack("sigma-zero", "advtool.attacks.sigma_zero:sigma_zero", _MINIMAL, norms=("l0",), minimal=True),
         Attack("fab", "advtool.attacks.fab:fab", _SEARCHES - {"targeted"}, minimal=True),
-        Attack("fab-t", "advtool.attacks.fab:fab_t", _SEARCHES, minimal=True),
+        Attack("fab-t", "advtool.attacks.fab:fab_t", _SEARCHES, norms=_EVERY, minimal=True),
         Attack(
             "square",
             "advtool.attacks.square:square",

@@ -84,7 +84,8 @@ def test_what_is_not_asked_is_resolved():
 def test_zero_is_zero(name):
     attack = registry.get(name)
     for option in attack.takes & {"steps", "step_size"}:
-        assert attack.resolve(L2(0.5), {option: 0})[option] == 0
+        ball = norms.ball(attack.made_for()[0], 1)
+        assert attack.resolve(ball, {option: 0})[option] == 0
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,9 @@ class L3(Ball):
 
     def _project(self, delta):
         return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(self.eps))
+
+    def _within(self, delta, radius):
+        return delta * per_example((radius / self.norm(delta).clamp_min(1e-30)).clamp_max(1), delta)
 
     def _random(self, like, ids, seed):
         return self._project(Linf(self.eps).random(like, ids, seed))

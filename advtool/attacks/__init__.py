@@ -9,10 +9,13 @@ from advtool.attacks.cw import cw
 from advtool.attacks.ddn import ddn
 from advtool.attacks.fab import fab, fab_t
 from advtool.attacks.fgsm import fgsm
+from advtool.attacks.fmn import fmn
 from advtool.attacks.pgd import pgd
+from advtool.attacks.sdf import sdf
+from advtool.attacks.sigma_zero import sigma_zero
 from advtool.attacks.square import square
 from advtool.ball import L0, L1, L2, Ball, Linf
 from advtool.threat import Threat
 
 __all__ = ["L0", "L1", "L2", "Ball", "Linf", "Threat"]
-__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fgsm", "pgd", "square"]
+__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fgsm", "fmn", "pgd", "sdf", "sigma_zero", "square"]

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from advtool import seeds
+from advtool.attacks.boundaries import nearest
 from advtool.attacks.guard import attack, gradient_of, logits_of, mean_logits, numbered
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
 from advtool.attacks.success import looks
 from advtool.ball import Ball, per_example
+from advtool.errors import UsageError
 from advtool.prepared import plain
 
 _BISECTIONS = 10
@@ -48,8 +50,8 @@ def fab_t(
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left exactly as it was found
     inputs : N×C×H×W in [0, 1]
     labels : N, int64; the true classes, or the targets if `targeted`
-    ball : ``L2()``, ``Linf()`` or ``L1()``. With a radius an example is left alone once it is broken within it: faster;
-        the same examples are broken there, but their distances are larger, and the result stays in the ball
+    ball : ``L2()``, ``Linf()``, ``L1()`` or ``L0()``. With a radius an example is left alone once it is broken within
+        it: faster; the same examples are broken there, but their distances are larger, and the result stays in the ball
     steps : projections for each boundary and restart, at most
     patience : leave a boundary when the distance, once there is one, has not fallen by 0.1% in so many steps
     restarts : runs for each boundary; all but the first begin at a random point, within half of the smallest distance
@@ -74,6 +76,8 @@ def fab_t(
     AdvtoolError
         if the model returns logits that are not finite
     """
+    if restarts > 1 and not ball.shrinks:
+        raise UsageError(f"begin at random points, of which there are none in {ball.name}", "restarts", restarts)
     search = _Search(ball, steps, patience, alpha_max, eta, beta, targeted)
     smallest = _begun(model, inputs, labels, ball, targeted)
     others = _others(smallest, labels)
@@ -227,24 +231,13 @@ class _Search:
             return (logits.gather(1, others[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
 
         if others.dim() == 2:
-            return self._nearest([gradient_of(model, x, difference, labels, other) for other in others.unbind(1)], x)
+            return nearest(model, x, labels, others, self.ball)[1:]
         if logits is None:
             _, value, gradient = gradient_of(model, x, difference, labels, others)
         else:
             value = difference(logits, labels, others)
             (gradient,) = torch.autograd.grad(value.sum(), x)
         return value.detach().to(x.dtype), gradient
-
-    def _nearest(self, boundaries: list[tuple[Tensor, Tensor, Tensor]], x: Tensor) -> tuple[Tensor, Tensor]:
-        """Of several boundaries, as `gradient_of` gives them, the one that is nearest once it is linearised."""
-        _, value, gradient = boundaries[0]
-        nearest = value.abs() / self.ball.dual(gradient).clamp_min(_TINY)
-        for _, other_value, other_gradient in boundaries[1:]:
-            distance = other_value.abs() / self.ball.dual(other_gradient).clamp_min(_TINY)
-            closer = distance < nearest
-            nearest, value = torch.where(closer, distance, nearest), torch.where(closer, other_value, value)
-            gradient = torch.where(per_example(closer, x), other_gradient, gradient)
-        return value.to(x.dtype), gradient
 
     def _project(self, x: Tensor, inputs: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
         """The next iterate: between the projections of `x` and of `inputs` onto the linearised boundary."""

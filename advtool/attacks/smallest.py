@@ -145,8 +145,10 @@ class Smallest:
 
     @torch.no_grad()
     def bisect(self, steps: int) -> None:
-        """Move adversarial examples towards their originals, to the decision boundary."""
+        """Move adversarial examples towards their originals, to the decision boundary, if that makes them smaller."""
         self._settle()
+        if not self._ball.shrinks:
+            return
         rows = (self.distance.isfinite() & (self.distance > 0)).nonzero()[:, 0]
         original, found = self._originals[rows], self.inputs[rows]
         low, high = torch.zeros_like(self.distance[rows]), torch.ones_like(self.distance[rows])

@@ -17,7 +17,7 @@ TINY = torch.finfo(torch.float32).tiny
 class Ball(ABC):
     """All perturbations of norm at most `eps`.
 
-    A norm of its own is a subclass with `name`, `norm`, `_project`, `step`, `_random`, `dual` and `shortest`.
+    A norm of its own is a subclass with `name`, `norm`, `_project`, `_within`, `step`, `_random`, `dual`, `shortest`.
 
     Attributes
     ----------
@@ -26,6 +26,7 @@ class Ball(ABC):
     starts_at_random : whether PGD starts at a random point by default
     training_step : length of PGD's steps in adversarial training by default, in units of eps
     restart : how far around the input FAB begins anew, at most, where it has found nothing and eps is infinite
+    shrinks : perturbations that are scaled down are smaller
     sparse : Auto-PGD takes sparse steps, of a length and a sparsity that it adapts (Croce and Hein 2021)
     phases : the (share of the steps, radius in units of eps) that Auto-PGD goes through; the last radius is eps
     """
@@ -35,6 +36,7 @@ class Ball(ABC):
     starts_at_random: ClassVar[bool] = False
     training_step: ClassVar[float] = 1 / 5
     restart: ClassVar[float] = 1.0
+    shrinks: ClassVar[bool] = True
     sparse: ClassVar[bool] = False
     phases: ClassVar[tuple[tuple[float, float], ...]] = ((1.0, 1.0),)
 
@@ -80,9 +82,15 @@ class Ball(ABC):
         delta = self.random(inputs, ids, seed)
         return (inputs + delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(TINY))).clamp(0, 1)
 
-    def inside(self, x: Tensor, inputs: Tensor) -> Tensor:
-        """The points moved into the ball around `inputs`, then into the box [0, 1]."""
-        return (inputs + self.project(x - inputs)).clamp(0, 1)
+    def inside(self, x: Tensor, inputs: Tensor, radius: Tensor | None = None) -> Tensor:
+        """The points moved into the ball around `inputs`, then into the box [0, 1].
+
+        Parameters
+        ----------
+        radius : one for each example instead of `eps`, N
+        """
+        delta = x - inputs
+        return (inputs + (self.project(delta) if radius is None else self._within(delta, radius))).clamp(0, 1)
 
     def ascent(self, gradient: Tensor, x: Tensor) -> Tensor:
         """The direction, of norm at most 1, of a step of PGD from x."""
@@ -109,6 +117,10 @@ class Ball(ABC):
 
     @abstractmethod
     def _project(self, delta: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _within(self, delta: Tensor, radius: Tensor) -> Tensor:
+        """As `_project`, into a ball of its own radius for each example, N."""
 
     @abstractmethod
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor: ...

@@ -19,7 +19,7 @@ class L0(Ball):
     """
 
     name = "l0"
-    restart = 10.0
+    shrinks = False
 
     def norm(self, delta: Tensor) -> Tensor:
         return (delta != 0).flatten(1).sum(1).to(delta.dtype)
@@ -38,6 +38,11 @@ class L0(Ball):
         flat = delta.flatten(1)
         kept = flat.abs().topk(min(math.floor(self.eps), flat.shape[1]), dim=1).indices
         return torch.zeros_like(flat).scatter(1, kept, flat.gather(1, kept)).view_as(delta)
+
+    def _within(self, delta: Tensor, radius: Tensor) -> Tensor:
+        flat = delta.flatten(1)
+        rank = flat.abs().argsort(stable=True, dim=1, descending=True).argsort(1)
+        return torch.where(rank < radius[:, None], flat, 0).view_as(delta)
 
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
         raise self._still()

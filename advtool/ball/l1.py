@@ -49,14 +49,15 @@ class L1(Ball):
         noise = keyed.normal(inputs.shape, ids, seeds.derive(seed, "direction")).to(inputs.dtype)
         return self.inside(inputs + noise, inputs)
 
-    def inside(self, x: Tensor, inputs: Tensor) -> Tensor:
+    def inside(self, x: Tensor, inputs: Tensor, radius: Tensor | None = None) -> Tensor:
         """The nearest points, in l2, of ball and box together (proposition 2.1, by sorting as in its proof)."""
-        if not self.is_bounded:
+        if radius is None and not self.is_bounded:
             return x.clamp(0, 1)
+        most = self.eps if radius is None else radius[:, None]
         delta = (x - inputs).flatten(1)
         start = inputs.flatten(1)
         room = torch.where(delta > 0, 1 - start, start)
-        return (start + delta.sign() * shrunk(delta.abs(), room, self.eps)).clamp(0, 1).view_as(x)
+        return (start + delta.sign() * shrunk(delta.abs(), room, most)).clamp(0, 1).view_as(x)
 
     def dual(self, gradient: Tensor) -> Tensor:
         return gradient.flatten(1).abs().amax(1)
@@ -68,6 +69,10 @@ class L1(Ball):
         flat = delta.flatten(1)
         return (flat.sign() * shrunk(flat.abs(), torch.full_like(flat, math.inf), self.eps)).view_as(delta)
 
+    def _within(self, delta: Tensor, radius: Tensor) -> Tensor:
+        flat = delta.flatten(1)
+        return (flat.sign() * shrunk(flat.abs(), torch.full_like(flat, math.inf), radius[:, None])).view_as(delta)
+
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
         """The D first of D + 1 intervals between uniform points, with random signs."""
         shape = (len(like), like.shape[1:].numel())
@@ -77,13 +82,14 @@ class L1(Ball):
         return (self.eps * sign * share).view_as(like).to(like.dtype)
 
 
-def shrunk(size: Tensor, room: Tensor, total: float) -> Tensor:
-    """``min(max(size − λ, 0), room)`` for the least λ ≥ 0 at which a row adds up to at most `total`; all are N×D, ≥ 0.
+def shrunk(size: Tensor, room: Tensor, total: Tensor | float) -> Tensor:
+    """``min(max(size − λ, 0), room)`` for the least λ ≥ 0 at which a row adds up to at most `total`; they are N×D, ≥ 0,
+    and `total` is one for all or N×1.
 
     As λ falls from above, a component begins to grow at its size and is full at its size less its room: the sum is
     piecewise linear between these 2·D knots, which are sorted.
     """
-    within = torch.minimum(size, room).sum(1) <= total
+    within = torch.minimum(size, room).sum(1, keepdim=True) <= total
     knots, order = torch.cat((size, (size - room).clamp_min(0)), 1).sort(1, descending=True)
     growing = torch.where(order < size.shape[1], 1, -1).cumsum(1)
     gained = torch.nn.functional.pad((growing[:, :-1] * (knots[:, :-1] - knots[:, 1:])).cumsum(1), (1, 0))
@@ -95,5 +101,5 @@ def shrunk(size: Tensor, room: Tensor, total: float) -> Tensor:
     full = torch.where((size > level) & ~moving, room, 0).sum(1, keepdim=True)
     count = moving.sum(1, keepdim=True)
     exact = (torch.where(moving, size, 0).sum(1, keepdim=True) + full - total) / count.clamp_min(1)
-    level = torch.where(count > 0, exact.clamp_min(0), level).masked_fill(within[:, None], 0)
+    level = torch.where(count > 0, exact.clamp_min(0), level).masked_fill(within, 0)
     return (size - level).clamp_min(0).minimum(room)

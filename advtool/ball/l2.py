@@ -33,6 +33,9 @@ class L2(Ball):
     def _project(self, delta: Tensor) -> Tensor:
         return delta * (self.eps / per_example(self.norm(delta), delta).clamp_min(max(self.eps, TINY)))
 
+    def _within(self, delta: Tensor, radius: Tensor) -> Tensor:
+        return delta * per_example((radius / self.norm(delta).clamp_min(TINY)).clamp_max(1), delta)
+
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
         direction = self.step(keyed.normal(like.shape, ids, seeds.derive(seed, "direction")))
         radius = keyed.uniform((len(like), 1), ids, seeds.derive(seed, "radius")).pow(1 / like.shape[1:].numel())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from advtool import keyed
-from advtool.ball.base import Ball
+from advtool.ball.base import Ball, per_example
 from advtool.ball.ways import at_speed
 
 
@@ -32,6 +32,10 @@ class Linf(Ball):
 
     def _project(self, delta: Tensor) -> Tensor:
         return delta.clamp(-self.eps, self.eps)
+
+    def _within(self, delta: Tensor, radius: Tensor) -> Tensor:
+        most = per_example(radius, delta)
+        return delta.clamp(-most, most)
 
     def _random(self, like: Tensor, ids: Tensor, seed: int) -> Tensor:
         return (self.eps * (2 * keyed.uniform(like.shape, ids, seed) - 1)).to(like.dtype)
