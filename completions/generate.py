@@ -27,7 +27,7 @@ KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, *MODELS
 OR_FILES = ("--data", "--eval-data")
 """Options whose value is a named dataset, or a file just as well."""
 
-LISTED = ("attack", "method")
+LISTED = ("attack", "method", "adv")
 """Fields whose names all stand in a table of the command."""
 
 
@@ -97,7 +97,7 @@ def _choices(kind: type[Options], name: str) -> Iterable[str]:
     declared = declarations(kind)[name]
     if declared.spelling in OR_FILES:
         return ENTRIES
-    if name in LISTED:
+    if name in LISTED and any(table.by == name for table in kind.tables):
         return next(table.takes for table in kind.tables if table.by == name)
     metavar = declared.metavar or ""
     return declared.choices or (metavar.split("|") if "|" in metavar and metavar.islower() else ())

@@ -9,7 +9,7 @@ from advtool.cli.resizing import Resized
 from advtool.cli.smoothing import Smoothing
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
-from advtool.values import counts, fractions
+from advtool.values import counts, fractions, listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +33,19 @@ class Threats(Options):
 
     panel: ClassVar[str] = "Adversary"
 
-    adv: str = option("--adv", choices=("none", *norms.NORMS), default="none", help="Norm of the adversary, per image.")
+    adv: str = option(
+        "--adv",
+        metavar="NORM[,NORM…]",
+        default="none",
+        help=f"{listed(('none', *norms.NORMS))}, per image; several: an adversary who may take any of them.",
+    )
     eps: tuple[float, ...] = option(
         "--eps",
         metavar="E[,E…]",
         minimum=0,
         parse=fractions,
         default=(),
-        help="Radii on the [0,1] pixel scale: 0.25,0.5 or 8/255.",
+        help="Radii on the [0,1] pixel scale: 0.25,0.5 or 8/255; of several norms one each.",
     )
     attack: str = option(
         "--attack",
@@ -61,7 +66,12 @@ class Search(Ascent):
         metavar="K[,K…]",
         parse=counts,
         help="Steps of the attack, or queries of square; several give a curve of pgd.",
-        unset="50 (pgd), 100 (apgd, fab), 1000 (cw, ddn), 5000 (square)",
+        unset="50 (pgd), 100 (apgd, fab, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
+    )
+    curve: bool = option(
+        "--curve",
+        default=False,
+        help="Run attacks that look for the smallest perturbation once, for all radii.",
     )
     search_step_size: bool = option(
         "--search-step-size", default=False, help="Of 1/4 to 4 times the step size take the strongest."
@@ -117,11 +127,12 @@ class Measured(Options):
 _NEEDS_ADVERSARY = frozenset(
     {
         *("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss"),
-        *("lam", "base", "per_sample", "plot", "eot", "calls"),
+        *("lam", "base", "per_sample", "plot", "eot", "calls", "curve"),
     }
 )
 _TAKES = {attack.name: attack.takes for attack in registry.ATTACKS.values()}
 _TAKES["pgd"] |= {"search_step_size"}
+_TAKES |= {name: _TAKES[name] | {"curve"} for name, attack in registry.ATTACKS.items() if attack.minimal}
 _TAKES |= {name: frozenset().union(*(_TAKES[each] for each in own)) for name, own in registry.AUTOATTACK.items()}
 
 
@@ -144,9 +155,9 @@ class Evaluate(
         Table("adv", {"none": frozenset(), **dict.fromkeys(norms.NORMS, _NEEDS_ADVERSARY)}),
         Table("attack", _TAKES),
         Table(
-            "curve",
+            "several",
             {
-                "one number of --steps": frozenset({"restarts", "base", "per_sample", "calls"}),
+                "one number of --steps": frozenset({"restarts", "base", "per_sample", "calls", "curve"}),
                 "a curve (several --steps, or --search-step-size)": frozenset(),
             },
             lambda options: [

@@ -31,7 +31,7 @@ from advtool.models.checkpoint import noisy, restore
 from advtool.models.classifier import Classifier
 from advtool.preprocessing import Preprocessing
 
-PLANNED = ("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss", "eot")
+PLANNED = ("eps", "attack", "curve", "steps", "step_size", "search_step_size", "random_start", "restarts")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run(options: Evaluate) -> None:
 
 def _planned(options: Evaluate) -> Evaluation:
     """What is measured, with every option of the attacks decided."""
-    chosen = {name: getattr(options, name) for name in (*PLANNED, "calls", "lam", "base", "per_sample")}
+    chosen = {name: getattr(options, name) for name in (*PLANNED, "loss", "eot", "calls", "lam", "base", "per_sample")}
     return Evaluation.of(adv=options.adv, **chosen)
 
 

@@ -11,10 +11,14 @@ def show(report: dict, to_stderr: bool = False) -> None:
     for threat, attack, entry in _lines(report):
         rows.append([threat, attack, *_cells(entry)])
         for row in entry.get("breakdown", []) if entry.get("attack") != "pgd" else []:
-            rows.append(["", f"  {row['attack']}", f"-{row['broken']:,}", "", f"of {row['attacked']:,}"])
+            rows.append(["", f"  {_named(row)}", f"-{row['broken']:,}", "", f"of {row['attacked']:,}"])
     checkpoint = report["checkpoint"]
     title = f"{checkpoint['path']} ({checkpoint['arch']}) on {_data(report)}"
     console.show_table(title, ["threat", "attack", "accuracy", "95% interval", "correct"], rows, to_stderr)
+    if found := report.get("distances"):
+        median = "none" if found["median"] is None else f"{found['median']:.4g}"
+        mean = "" if found["mean"] is None else f", mean {found['mean']:.4g} of {found['found']:,}"
+        console.line(f"distance to the nearest adversarial example: median {median}{mean}")
 
 
 def compare(reports: list[dict]) -> None:
@@ -36,10 +40,19 @@ def _lines(report: dict) -> list[tuple[str, str, dict]]:
     lines = [("clean", "", report["clean"])]
     for entry in report["adversarial"]:
         restarts = f" ×{entry['restarts']}" if entry["restarts"] > 1 else ""
-        name = f"pgd-{entry['steps']}{restarts}" if entry["attack"] == "pgd" else entry["attack"]
+        name = f"pgd-{entry['steps']}{restarts}" if entry["attack"] == "pgd" else entry["ensemble"] or entry["attack"]
         lines.append((f"{entry['adv']} {entry['eps']:.4g}", name, entry))
+    if "union" in report:
+        lines.append(("under all", "", report["union"]))
     lines += [(f"targeted: {name}", "", entry) for name, entry in report.get("targeted", {}).items()]
     return lines
+
+
+def _named(row: dict) -> str:
+    """An attack of an ensemble with its steps."""
+    steps = "" if row["steps"] is None else f"-{row['steps']}"
+    restarts = f" ×{row['restarts']}" if (row["restarts"] or 1) > 1 else ""
+    return f"{row['attack']}{steps}{restarts}"
 
 
 def _data(report: dict) -> str:

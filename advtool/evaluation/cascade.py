@@ -1,4 +1,4 @@
-"""An ensemble of attacks, each on what the ones before it left standing; the worst case of each sample."""
+"""An ensemble of attacks: in a ball each on what the ones before it left standing, without one all on all images."""
 
 import math
 import time
@@ -30,7 +30,8 @@ class Fates:
 
     Attributes
     ----------
-    broken_by : int64, N: `STANDS`, `CLEAN`, or the number of the first attack that changed a right prediction
+    broken_by : int64, N: `STANDS`, `CLEAN`, or the number of the first attack that changed a right prediction;
+        without a radius of the one whose perturbation is the smallest
     distance : float64, N: norm of the perturbation that broke it; 0 for `CLEAN`, NaN for `STANDS`
     seconds : that each attack took
     """
@@ -43,6 +44,12 @@ class Fates:
     def standing(self) -> int:
         """How many images stand."""
         return int((self.broken_by == STANDS).sum())
+
+    def within(self, eps: float) -> "Fates":
+        """What became of them at this radius, of what became of them without one."""
+        beyond = (self.broken_by != CLEAN) & ~(self.distance <= eps * (1 + 1e-6))
+        distance = self.distance.masked_fill(beyond, math.nan)
+        return Fates(self.broken_by.masked_fill(beyond, STANDS), distance, self.seconds)
 
     def breakdown(self) -> tuple[AttackCount, ...]:
         """What each attack did."""
@@ -78,7 +85,8 @@ def cascade(
 ) -> Fates:
     """What becomes of each image under several attacks in the same ball.
 
-    Success is decided in float32 on what each attack returns.
+    Where it has no radius, each attack is run on all images that are classified correctly. Success is decided in
+    float32 on what each attack returns.
 
     Parameters
     ----------
@@ -100,7 +108,9 @@ def cascade(
         for number, attack in enumerate(attacks, 1):
             started = time.perf_counter()
             if network:
-                _attack(network, images, fresh, number, attack, fates, settings)
+                (_attack if attack.ball.is_bounded else _shorten)(
+                    network, images, fresh, number, attack, fates, settings
+                )
             seconds[number - 1] += time.perf_counter() - started
         if record:
             record.keep(fresh, attacks, fates)
@@ -125,3 +135,23 @@ def _attack(
         distance = attack.ball.norm(adversarial - x).cpu()
         fates.broken_by[part[broken]] = number
         fates.distance[part[broken]] = distance[broken].double()
+
+
+def _shorten(
+    network: Network,
+    images: Indexed,
+    places: Tensor,
+    number: int,
+    attack: Planned,
+    fates: Fates,
+    settings: Settings,
+) -> None:
+    """Run one attack on those that are classified correctly, and note where its perturbation is smaller."""
+    seed = seeds.derive(settings.seed, "evaluation")
+    for part, (x, y, ids) in images.batches(places[fates.broken_by[places] != CLEAN]):
+        adversarial = attack(network, x, y, ids=ids, seed=seed)
+        distance = attack.ball.norm(adversarial - x).cpu().double()
+        known = fates.distance[part]
+        closer = (predictions_of(network, adversarial) != y).cpu() & ~(distance >= known)
+        fates.broken_by[part[closer]] = number
+        fates.distance[part[closer]] = distance[closer]

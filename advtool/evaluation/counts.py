@@ -60,6 +60,9 @@ class Counts:
     entries : one for each entry of the report
     targeted : of targeted adversarial examples, by name; see `transfer.targeted_shares`
     squares, calls : as of an `EntryCount`
+    union : images that stand under all threats of one adversary
+    distances : of each image the norm of the smallest perturbation found; 0 if it is wrong as it is, else infinite if
+        there is none
     """
 
     n: int
@@ -68,6 +71,8 @@ class Counts:
     targeted: dict[str, Share] = field(default_factory=dict)
     squares: float | None = None
     calls: int | None = None
+    union: int | None = None
+    distances: tuple[float, ...] | None = None
 
 
 def total(parts: Sequence[Counts], in_turn: bool = False) -> Counts:
@@ -89,6 +94,8 @@ def total(parts: Sequence[Counts], in_turn: bool = False) -> Counts:
         },
         squares=_squares(parts),
         calls=parts[0].calls,
+        union=None if parts[0].union is None else sum(part.union or 0 for part in parts),
+        distances=None if parts[0].distances is None else sum((part.distances or () for part in parts), ()),
     )
 
 

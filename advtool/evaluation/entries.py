@@ -1,5 +1,6 @@
 """Counts as the report says them. Accuracies and risks are fractions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,13 @@ from advtool.registry import Planned
 PLATEAU = 0.01
 
 
-def described(counts: Counts, lam: float = 1.0, base: str | None = None, named: str | None = None) -> dict[str, Any]:
+def described(
+    counts: Counts,
+    lam: float = 1.0,
+    base: str | None = None,
+    named: str | None = None,
+    norm: str | None = None,
+) -> dict[str, Any]:
     """``{"clean": …, "adversarial": [one for each entry]}``, and ``"targeted"`` where there is something to say.
 
     Parameters
@@ -18,14 +25,39 @@ def described(counts: Counts, lam: float = 1.0, base: str | None = None, named: 
     lam : weight of the adversarial risk in the joint risk
     base : name of the base classifier of the risks; None if the labels stand in for it
     named : what the ensemble is called
+    norm : that distances are in
     """
     report: dict[str, Any] = {
         "clean": _share(counts.clean, counts.n, counts),
         "adversarial": [_entry(entry, counts.n, lam, base, named) for entry in counts.entries],
     }
+    if counts.union is not None:
+        threats = [{"adv": entry["adv"], "eps": entry["eps"]} for entry in report["adversarial"]]
+        report["union"] = {"threats": threats, **accuracy(counts.union, counts.n)}
+    if counts.distances is not None:
+        report["distances"] = {"adv": norm, **distances(counts.distances)}
     if counts.targeted:
         report["targeted"] = {name: accuracy(share.correct, share.n) for name, share in counts.targeted.items()}
     return report
+
+
+def distances(found: Sequence[float]) -> dict[str, Any]:
+    """Distances to the nearest adversarial example found, of all images: mean of those that have one, percentiles.
+
+    A percentile is None where more images than that have none.
+    """
+    ordered = sorted(found)
+    finite = [distance for distance in ordered if distance < math.inf]
+    places = [min(len(ordered) - 1, round(share / 100 * (len(ordered) - 1))) for share in range(101)]
+    percentiles = [ordered[place] if ordered[place] < math.inf else None for place in places]
+    mean = math.fsum(finite) / len(finite) if finite else None
+    return {
+        "n": len(ordered),
+        "found": len(finite),
+        "mean": mean,
+        "median": percentiles[50],
+        "percentiles": percentiles,
+    }
 
 
 def risk(wrong: float, excess: float, n: int, lam: float = 1.0, base: str | None = None) -> dict[str, Any]:

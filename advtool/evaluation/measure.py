@@ -1,6 +1,8 @@
 """One road through an evaluation: clean images, then each stage of the plan, counted."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
-from advtool.evaluation.cascade import Record, cascade
+from advtool.evaluation.cascade import STANDS, Fates, Record, cascade
 from advtool.evaluation.counts import Counts, EntryCount
 from advtool.evaluation.curves import read_along, strongest_of
 from advtool.evaluation.entries import described
@@ -49,11 +51,18 @@ def measure(
     entries: list[EntryCount] = []
     with torch.inference_mode(False), torch.enable_grad(), untouched(model), untouched(base or nn.Identity()):
         clean = predictions(model, indexed, progress)
-        kept = SampleRecord(record, images, clean) if record is not None else None
+        kept = SampleRecord(record, images, clean, plan.union) if record is not None else None
+        standing, distances = clean == indexed.labels, None
         for stage in plan.stages:
-            entries += _counted(stage, model, images, indexed, clean, settings, base, kept, progress)
-    right = int((clean == indexed.labels).sum())
-    return Counts(len(images), right, tuple(entries), targeted_shares(images, clean))
+            counted, fates = _counted(stage, model, images, indexed, clean, settings, base, kept, progress)
+            entries += counted
+            if fates and plan.union:
+                standing &= fates.broken_by == STANDS
+            if fates and not stage.ball.is_bounded:
+                distances = tuple(fates.distance.nan_to_num(math.inf).tolist())
+    right, union = int((clean == indexed.labels).sum()), int(standing.sum()) if plan.union else None
+    targeted = targeted_shares(images, clean)
+    return Counts(len(images), right, tuple(entries), targeted, union=union, distances=distances)
 
 
 def accuracies(
@@ -88,19 +97,31 @@ def _counted(
     base: nn.Module | None,
     record: Record | None,
     progress: Progress,
-) -> Iterator[EntryCount]:
-    """The counts of each entry that a stage gives."""
+) -> tuple[list[EntryCount], Fates | None]:
+    """(the counts of each entry that a stage gives, what became of the images where that is one thing)."""
     wrong = int((clean != indexed.labels).sum())
     if stage.read_at:
         (attack,) = stage.attacks
         read = read_along(model, indexed, stage, clean, settings, progress)
-        for steps, (standing, count) in zip(stage.read_at, read, strict=True):
-            yield EntryCount((attack.with_options(steps=steps),), False, standing, wrong, count.broken, (count,))
-        return
+        return [
+            EntryCount((attack.with_options(steps=steps),), False, standing, wrong, count.broken, (count,))
+            for steps, (standing, count) in zip(stage.read_at, read, strict=True)
+        ], None
     searched = bool(stage.candidates)
     attacks = (strongest_of(model, images, stage, settings),) if searched else stage.attacks
     fates = cascade(model, indexed, attacks, clean, settings, record, progress)
+    if not stage.ball.is_bounded:
+        return [_at(radius, attacks, fates, wrong) for radius in stage.radii], fates
     fallen = len(indexed) - wrong - fates.standing
     if base is not None:
         fallen = excess(model, base, indexed, attacks, clean, settings)
-    yield EntryCount(attacks, searched, fates.standing, wrong, fallen, fates.breakdown())
+    return [EntryCount(attacks, searched, fates.standing, wrong, fallen, fates.breakdown())], fates
+
+
+def _at(radius: float, attacks: Sequence[Planned], fates: Fates, wrong: int) -> EntryCount:
+    """The counts at one radius, of attacks that have none."""
+    held = tuple(replace(attack, ball=attack.ball.with_eps(radius)) for attack in attacks)
+    within = fates.within(radius)
+    tried = len(within.broken_by) - wrong
+    rows = tuple(replace(row, attacked=tried) for row in within.breakdown())
+    return EntryCount(held, False, within.standing, wrong, tried - within.standing, rows)

@@ -36,24 +36,28 @@ class SampleOutcome:
         start; None if the image stands
     distance : norm of the perturbation that broke it, 0 for ``clean``
     image : which image it was, see `fingerprint`; None in files of earlier versions
+    norm : of the ball, where the run has several; else None, and left out of the file
     """
 
     key: str
     label: int
-    eps: float
+    eps: float | None
     prediction: int
     broken_by: str | None
     distance: float | None
     image: str | None = None
+    norm: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        return found if self.norm is not None else {name: value for name, value in found.items() if name != "norm"}
 
     def check(self) -> None:
         """Raise ValueError if it was read from something that is no outcome."""
         texts = isinstance(self.key, str) and isinstance(self.image, str | None)
+        texts = texts and isinstance(self.norm, str | None)
         labels = all(isinstance(number, int) and number >= 0 for number in (self.label, self.prediction))
-        norms = all(isinstance(x, float | int) and math.isfinite(x) for x in (self.eps, self.distance or 0))
+        norms = all(isinstance(x, float | int) and math.isfinite(x) for x in (self.eps or 0, self.distance or 0))
         if not (texts and labels and norms and isinstance(self.broken_by, str | None)):
             raise ValueError
 
@@ -71,7 +75,7 @@ class PerSampleFile:
 
     def __init__(self, path: str | Path, runs: Sequence[Mapping[str, Any]]):
         self._path = Path(path)
-        self._known: dict[tuple[str, float], list[SampleOutcome]] = {}
+        self._known: dict[tuple[str, float | None, str | None], list[SampleOutcome]] = {}
         self._images: dict[str, set[str]] = {}
         self._met: dict[str, set[str]] = {}
         starts = [json.dumps({"schema": SCHEMA, "run": run}, sort_keys=True).encode() + b"\n" for run in runs]
@@ -86,19 +90,23 @@ class PerSampleFile:
     def __len__(self) -> int:
         return sum(map(len, self._known.values()))
 
-    def known(self, key: str, eps: float, image: str | None = None) -> SampleOutcome | None:
+    def known(
+        self, key: str, eps: float | None, image: str | None = None, norm: str | None = None
+    ) -> SampleOutcome | None:
         """The outcome of a sample that is in the file already.
 
         Parameters
         ----------
+        eps : None for attacks without a radius
         image : which image it has to be of; None for the last that was written
+        norm : where the run has several
 
         Raises
         ------
         AdvtoolError
             if the file is of another image with that key, or of an earlier version and does not say of which
         """
-        found = self._known.get((key, eps), [])
+        found = self._known.get((key, eps, norm), [])
         if image is None:
             return found[-1] if found else None
         if any(outcome.image is None for outcome in found):
@@ -174,7 +182,7 @@ class PerSampleFile:
             outcome.check()
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise AdvtoolError(f"{self._path}: line {number} is not the outcome of a sample") from None
-        self._known.setdefault((outcome.key, outcome.eps), []).append(outcome)
+        self._known.setdefault((outcome.key, outcome.eps, outcome.norm), []).append(outcome)
         if outcome.image is not None:
             self._images.setdefault(outcome.key, set()).add(outcome.image)
 
@@ -190,17 +198,22 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 class SampleRecord:
-    """A `PerSampleFile` as a cascade uses it."""
+    """A `PerSampleFile` as a cascade uses it.
 
-    def __init__(self, file: PerSampleFile, images: Images, predictions: Tensor):
-        self._file, self._images, self._predictions = file, images, predictions
+    Parameters
+    ----------
+    several : the run has several norms
+    """
+
+    def __init__(self, file: PerSampleFile, images: Images, predictions: Tensor, several: bool = False):
+        self._file, self._images, self._predictions, self._several = file, images, predictions, several
 
     def recall(self, places: Tensor, attacks: Sequence[Planned], into: Fates) -> Tensor:
         """Fill in what is known of the images at these places: the places of the others."""
         numbers = {None: STANDS, "clean": CLEAN} | {attack.name: n for n, attack in enumerate(attacks, 1)}
-        fresh = []
+        fresh, (eps, norm) = [], self._threat(attacks)
         for place in places.tolist():
-            outcome = self._file.known(self._images.keys[place], attacks[0].ball.eps, self._fingerprint(place))
+            outcome = self._file.known(self._images.keys[place], eps, self._fingerprint(place), norm)
             if outcome is None:
                 fresh.append(place)
                 continue
@@ -213,19 +226,25 @@ class SampleRecord:
     def keep(self, places: Tensor, attacks: Sequence[Planned], fates: Fates) -> None:
         """The images at these places are settled; on disk before this returns."""
         names = {STANDS: None, CLEAN: "clean"} | {n: attack.name for n, attack in enumerate(attacks, 1)}
+        eps, norm = self._threat(attacks)
         columns = (places, self._predictions[places], fates.broken_by[places], fates.distance[places])
         self._file.append(
             SampleOutcome(
                 key=self._images.keys[place],
                 label=int(self._images.labels[place]),
-                eps=attacks[0].ball.eps,
+                eps=eps,
                 prediction=prediction,
                 broken_by=names[broken_by],
                 distance=None if broken_by == STANDS else distance,
                 image=self._fingerprint(place),
+                norm=norm,
             )
             for place, prediction, broken_by, distance in zip(*(column.tolist() for column in columns), strict=True)
         )
+
+    def _threat(self, attacks: Sequence[Planned]) -> tuple[float | None, str | None]:
+        ball = attacks[0].ball
+        return ball.eps if ball.is_bounded else None, ball.name if self._several else None
 
     def _fingerprint(self, place: int) -> str:
         return fingerprint(self._images, place)
@@ -247,7 +266,10 @@ def runs_of(plan: Evaluation, sha256: str, settings: Settings) -> list[dict[str,
     """
     first = plan.stages[0].attacks
     attacks = [_options(attack, plan.asked or {}) for attack in first]
-    run = {"sha256": sha256, "attacks": attacks, "norm": first[0].ball.name, "seed": settings.seed, "amp": settings.amp}
+    norm = ",".join(stage.ball.name for stage in plan.stages) if plan.union else first[0].ball.name
+    if plan.union:
+        attacks = [_options(attack, plan.asked or {}) for stage in plan.stages for attack in stage.attacks]
+    run = {"sha256": sha256, "attacks": attacks, "norm": norm, "seed": settings.seed, "amp": settings.amp}
     asked = {name: value for name, value in (plan.asked or {}).items() if name != "eot"}
     asked |= {"norm": first[0].ball.name, "restarts": 1 if asked.get("restarts") is None else asked["restarts"]}
     request = {**asked, "targeted": False, "keep": None, "seed": settings.seed, "amp": settings.amp}

@@ -7,6 +7,7 @@ from typing import Any
 from advtool import norms, registry
 from advtool.ball import Ball
 from advtool.errors import UsageError
+from advtool.evaluation import refusals
 from advtool.io.shape import Shape
 from advtool.registry import Attack, Planned
 
@@ -26,11 +27,13 @@ class Stage:
     ----------
     attacks : an ensemble; each is run on what the ones before it left standing
     read_at : numbers of steps at which the one attack is looked at: an entry for each. Empty: at its end
+    radii : of attacks that look for the smallest perturbation whatever its size: an entry for each radius
     candidates : attacks of which the strongest on a few images is run instead of the one in `attacks`
     """
 
     attacks: tuple[Planned, ...]
     read_at: tuple[int, ...] = ()
+    radii: tuple[float, ...] = ()
     candidates: tuple[Planned, ...] = ()
 
     @property
@@ -40,7 +43,12 @@ class Stage:
     @property
     def entries(self) -> int:
         """How many entries of the report it gives."""
-        return max(1, len(self.read_at))
+        return max(1, len(self.read_at)) if self.ball.is_bounded else len(self.radii)
+
+    @property
+    def passes(self) -> int:
+        """How often each image is gone through."""
+        return self.entries if self.ball.is_bounded else 1
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Evaluation:
     plateau : whether the stages make a curve, of which it is asked whether it has come to its end
     calls : by how many fresh calls an image of a random model is judged
     named : the version of AutoAttack that was asked for, if one was
+    union : whether the stages are threats of one adversary, who may choose among them
     """
 
     stages: tuple[Stage, ...] = ()
@@ -63,14 +72,16 @@ class Evaluation:
     plateau: bool = False
     calls: int = CALLS
     named: str | None = None
+    union: bool = False
 
     @classmethod
     def of(
         cls,
         *,
-        adv: str | None = None,
+        adv: str | Sequence[str] | None = None,
         eps: float | Sequence[float] = (),
         attack: str = "pgd",
+        curve: bool = False,
         steps: int | Sequence[int] | None = None,
         step_size: float | None = None,
         search_step_size: bool = False,
@@ -98,25 +109,29 @@ class Evaluation:
         counts = tuple(sorted({*steps})) if isinstance(steps, Sequence) else () if steps is None else (steps,)
         asked: dict[str, Any] = {"steps": counts[0] if counts else None, "step_size": step_size}
         asked |= {"random_start": random_start, "restarts": restarts, "loss": loss, "eot": eot}
-        if adv is None or adv == "none":
-            more = {"calls": calls, "search_step_size": search_step_size, "base": base, "per_sample": per_sample}
-            _refuse_without_adversary({"eps": radii, "attack": attack, **asked, "lam": lam, **more})
+        chosen = tuple(adv.split(",")) if isinstance(adv, str) else tuple(adv or ())
+        if chosen in ((), ("none",)):
+            more: dict[str, Any] = {"calls": calls, "curve": curve, "search_step_size": search_step_size}
+            more |= {"base": base, "per_sample": per_sample}
+            refusals.without_adversary({"eps": radii, "attack": attack, **asked, "lam": lam, **more})
             return cls()
         if not lam >= 0:
             raise UsageError("must be at least 0", parameter="lam", value=lam)
-        if not radii:
-            example = norms.NORMS[adv].example if adv in norms.NORMS else "0.5"
-            raise UsageError(f"needs a radius, such as {example}", parameter="eps")
-        balls = [norms.ball(adv, radius) for radius in radii]
-        for radius in radii:
-            norms.check_radius(adv, radius)
-        attacks = registry.ensemble(attack, adv)
-        _refuse_together(attacks, counts, restarts, search_step_size, base, per_sample)
+        refusals.radii(chosen, radii, curve)
+        ensembles = {norm: registry.ensemble(attack, norm) for norm in chosen}
+        refusals.together(ensembles[chosen[0]], chosen, counts, restarts, search_step_size, base, per_sample, curve)
         if search_step_size or len(counts) > 1:
-            found = [_curve(ball, counts, asked, search_step_size) for ball in balls]
+            balls = [norms.ball(chosen[0], radius) for radius in radii]
+            found = [_steps(ball, counts, asked, search_step_size) for ball in balls]
             return cls(tuple(stage for curve in found for stage in curve), asked, lam, plateau=len(counts) > 1)
-        stages = tuple(Stage(registry.plans(attacks, ball, asked)) for ball in balls)
-        return cls(stages, asked, lam, calls=calls or CALLS, named=attack if attack in registry.AUTOATTACK else None)
+        if curve:
+            whole = registry.plans(ensembles[chosen[0]], norms.ball(chosen[0]), asked)
+            return cls((Stage(whole, radii=tuple(sorted(radii))),), asked, lam)
+        where = zip(chosen, radii, strict=True) if len(chosen) > 1 else ((chosen[0], radius) for radius in radii)
+        balls = [norms.ball(norm, radius) for norm, radius in where]
+        stages = tuple(Stage(registry.plans(ensembles[ball.name], ball, asked)) for ball in balls)
+        named = attack if attack in registry.AUTOATTACK else None
+        return cls(stages, asked, lam, calls=calls or CALLS, named=named, union=len(chosen) > 1)
 
     @property
     def title(self) -> str | None:
@@ -132,8 +147,8 @@ class Evaluation:
         UsageError
             for what is for models that always give the same answer
         """
-        if self.plateau or self.searches:
-            message = "curves and searched step sizes are for models whose answers do not change from call to call"
+        if self.plateau or self.searches or self.union or any(not stage.ball.is_bounded for stage in self.stages):
+            message = "curves, unions and searched step sizes are for models that always give the same answer"
             raise UsageError(message, "steps")
         if self.named is None or self.named == "autoattack-rand":
             return self
@@ -144,7 +159,8 @@ class Evaluation:
     def check(self, shape: Shape) -> None:
         """Raise UsageError for a radius larger than images of this shape (C, H, W) are apart."""
         for stage in self.stages:
-            norms.check_radius(stage.ball.name, stage.ball.eps, shape)
+            for radius in (stage.ball.eps,) if stage.ball.is_bounded else stage.radii:
+                norms.check_radius(stage.ball.name, radius, shape)
 
     @property
     def attacks(self) -> tuple[Attack, ...]:
@@ -153,8 +169,8 @@ class Evaluation:
 
     @property
     def passes(self) -> int:
-        """How often each image is gone through: once clean, and once for each entry of the report."""
-        return 1 + sum(stage.entries for stage in self.stages)
+        """How often each image is gone through: once clean, and once for each attack that is run on its own."""
+        return 1 + sum(stage.passes for stage in self.stages)
 
     @property
     def searches(self) -> bool:
@@ -162,7 +178,7 @@ class Evaluation:
         return any(stage.candidates for stage in self.stages)
 
 
-def _curve(ball: Ball, counts: tuple[int, ...], asked: Mapping[str, Any], search: bool) -> list[Stage]:
+def _steps(ball: Ball, counts: tuple[int, ...], asked: Mapping[str, Any], search: bool) -> list[Stage]:
     """PGD of several numbers of steps. With one step size for all, it is one long attack read at those steps;
     otherwise the step size belongs to the number of steps, and each number is an attack of its own."""
     pgd = registry.get("pgd")
@@ -175,37 +191,3 @@ def _curve(ball: Ball, counts: tuple[int, ...], asked: Mapping[str, Any], search
         candidates = tuple(plan.with_options(step_size=size) for size in sizes)
         stages.append(Stage((plan,), candidates=candidates))
     return stages
-
-
-def _refuse_without_adversary(asked: Mapping[str, Any]) -> None:
-    unasked = {"eps": (), "attack": "pgd", "restarts": 1, "lam": 1.0, "search_step_size": False}
-    for name, value in asked.items():
-        if value is not None and value != unasked.get(name):
-            known = ", ".join(norms.NORMS)
-            raise UsageError(f"does nothing without an adversary: give adv ({known}) and eps", parameter=name)
-
-
-def _refuse_together(
-    attacks: Sequence[Attack],
-    counts: Sequence[int],
-    restarts: int | None,
-    search_step_size: bool,
-    base: object | None,
-    per_sample: object | None,
-) -> None:
-    """Raise UsageError for parameters that do not go together."""
-    pgd_alone = [attack.name for attack in attacks] == ["pgd"]
-    curve = search_step_size or len(counts) > 1
-    if len(counts) > 1 and not pgd_alone:
-        raise UsageError("several numbers are for pgd alone", parameter="steps")
-    if len(counts) > 1 and per_sample is not None:
-        raise UsageError("is for one number of steps", parameter="per_sample")
-    if search_step_size and not pgd_alone:
-        raise UsageError("is for pgd alone", parameter="search_step_size")
-    if search_step_size and per_sample is not None:
-        raise UsageError("is for a step size that is not searched", parameter="per_sample")
-    if curve and restarts not in (None, 1):
-        raise UsageError("is not for curves, nor where the step size is searched", parameter="restarts")
-    if base is not None and (curve or per_sample is not None):
-        message = "is for one number of steps and a step size that is not searched, and not for records of samples"
-        raise UsageError(message, parameter="base")

@@ -36,12 +36,14 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
                 below = [100 * (clean["accuracy"] - clean["ci95"][0]), *below]
                 above = [100 * (clean["ci95"][1] - clean["accuracy"]), *above]
             axes.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, label=words(name))
-    first = reports[0]["adversarial"][0]
+        if "distances" in report:
+            name = f"{Path(report['checkpoint']['path'] or report['checkpoint']['arch']).name}, every radius"
+            _distances(axes, report["distances"], name)
     if by_steps:
         axes.set_xscale("log")
         axes.set_xlabel("PGD steps")
     else:
-        axes.set_xlabel(f"{first['adv']} eps")
+        axes.set_xlabel(f"{reports[0].get('distances', {}).get('adv') or reports[0]['adversarial'][0]['adv']} eps")
     data = reports[0]["data"]
     axes.set_title(words(f"{data['source']} {data['split'] or ''}, {data['n']:,} images"), fontsize=10)
     axes.set_ylabel("robust accuracy (%)")
@@ -49,6 +51,12 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     write_figure(figure, path)
+
+
+def _distances(axes: "Axes", found: Mapping[str, Any], name: str) -> None:
+    """The share of the images whose nearest adversarial example is farther away, against distance."""
+    known = [(distance, 100 - share) for share, distance in enumerate(found["percentiles"]) if distance is not None]
+    axes.step([distance for distance, _ in known], [left for _, left in known], where="post", label=words(name))
 
 
 def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -> None:
@@ -91,6 +99,8 @@ def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterato
     entries = report["adversarial"]
     checkpoint = report["checkpoint"]
     model = f"{Path(checkpoint['path'] or checkpoint['arch']).name} " if several else ""
+    if "distances" in report:
+        return
     if not by_steps:
         entries = sorted(entries, key=lambda entry: entry["eps"])
         yield f"{model}{entries[0]['attack']}", [entry["eps"] for entry in entries], entries

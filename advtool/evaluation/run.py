@@ -29,9 +29,10 @@ def evaluate(
     model: nn.Module | Mapping[str, nn.Module],
     images: Data,
     *,
-    adv: str | None = None,
+    adv: str | Sequence[str] | None = None,
     eps: float | Sequence[float] = (),
     attack: str = "pgd",
+    curve: bool = False,
     steps: int | Sequence[int] | None = None,
     step_size: float | None = None,
     search_step_size: bool = False,
@@ -56,9 +57,10 @@ def evaluate(
     ----------
     model : takes pixels in [0, 1], N×C×H×W, returns logits; left as it was found but for the device that it is on.
         Several by name make several reports
-    adv : norm of the adversary, as ``l2`` or ``linf``; None for clean images only
-    eps : a radius or several, on the [0, 1] pixel scale
+    adv : norm of the adversary, as ``l2`` or ``linf``; None for clean images only. Several: one who may take any
+    eps : a radius or several, on the [0, 1] pixel scale; of several norms one each
     attack : a name of `advtool.registry`, ``autoattack``, or several separated by commas, each on what still stands
+    curve : of attacks that look for the smallest perturbation: one run of them for all radii
     steps, step_size, random_start, restarts, loss, eot : options of the attacks; None for their defaults. Several
         numbers of steps make a curve of PGD
     search_step_size : of 1/4 to 4 times PGD's step size take the strongest
@@ -89,6 +91,7 @@ def evaluate(
         adv=adv,
         eps=eps,
         attack=attack,
+        curve=curve,
         steps=steps,
         step_size=step_size,
         search_step_size=search_step_size,

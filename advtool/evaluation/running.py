@@ -123,7 +123,8 @@ class Running:
         started, images, plan = time.perf_counter(), self._drawn, self._plan
         assert images is not None
         counts = total(distributed.gathered(total(self._counts, in_turn=True)))
-        result = described(counts, plan.lam, self._base.name if self._base else None, plan.title)
+        norm = plan.stages[0].ball.name if plan.stages else None
+        result = described(counts, plan.lam, self._base.name if self._base else None, plan.title, norm)
         if plan.plateau:
             result["plateau"] = plateaus(result["adversarial"])
         seconds = self._seconds + time.perf_counter() - started

@@ -16,6 +16,10 @@ from advtool.training.options import OBJECTIVES
 from advtool.values import plain
 
 CHECKPOINT = ["--ckpt", "CHECKPOINT"]
+ATTACKED = [
+    ["--eps", "1", "--adv", attack.made_for()[0], "--attack", name, *CHECKPOINT]
+    for name, attack in registry.ATTACKS.items()
+]
 BALL = ["--eps", "0.5", "--adv"]
 CONTEXTS: dict[str, list[list[str]]] = {
     "train": [
@@ -25,13 +29,22 @@ CONTEXTS: dict[str, list[list[str]]] = {
         [*BALL, "l2"],
     ],
     "attack": [
-        *([*BALL, "l2", "--attack", name, *CHECKPOINT] for name in registry.ATTACKS),
+        *(
+            ["--eps", "1", "--adv", attack.made_for()[0], "--attack", name, *CHECKPOINT]
+            for name, attack in registry.ATTACKS.items()
+        ),
         [*BALL, "linf", *CHECKPOINT],
         [*BALL, "linf", "--targeted", *CHECKPOINT],
     ],
     "distill": [CHECKPOINT, ["--from", "noise", *CHECKPOINT]],
     "relabel": [["--shift", "1"], ["--random"], ["--predict", "CHECKPOINT"]],
-    "eval": [CHECKPOINT, *([*BALL, "l2", "--attack", name, *CHECKPOINT] for name in registry.ATTACKS)],
+    "eval": [
+        CHECKPOINT,
+        *(
+            ["--eps", "1", "--adv", attack.made_for()[0], "--attack", name, *CHECKPOINT]
+            for name, attack in registry.ATTACKS.items()
+        ),
+    ],
     "explain": [
         *(
             ["--method", name, *CHECKPOINT]

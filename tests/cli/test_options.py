@@ -94,15 +94,18 @@ def parameters(attack: str) -> set[str]:
 
 
 def cases() -> Iterator[Case]:
-    for name in registry.ATTACKS:
-        yield Case("attack", name, ("--attack", name, "--eps", "0.5"), frozenset(ATTACK_OPTIONS - parameters(name)))
+    for name, attack in registry.ATTACKS.items():
+        norm = attack.made_for()[0]
+        chosen = ("--attack", name, "--adv", norm, "--eps", "1" if norm == "l0" else "0.5")
+        yield Case("attack", name, chosen, frozenset(ATTACK_OPTIONS - parameters(name)))
         lacking = ATTACK_OPTIONS - {"keep", "targeted"} - parameters(name)
         lacking |= set() if name == "pgd" else {"search_step_size"}
-        yield Case("eval", name, ("--attack", name, "--adv", "l2", "--eps", "0.5"), frozenset(lacking))
+        lacking |= set() if attack.minimal else {"curve"}
+        yield Case("eval", name, chosen, frozenset(lacking))
     attacked = ATTACK_OPTIONS - {"keep", "targeted"} | {"eps", "attack", "search_step_size"}
-    yield Case("eval", "clean", (), frozenset(attacked | {"lam", "base", "per_sample", "calls"}))
+    yield Case("eval", "clean", (), frozenset(attacked | {"lam", "base", "per_sample", "calls", "curve"}))
     curve = ("--adv", "l2", "--eps", "0.5", "--steps", "2,4", "--attack", "pgd")
-    yield Case("eval", "curve", curve, frozenset({"restarts", "base", "per_sample", "loss", "calls"}))
+    yield Case("eval", "curve", curve, frozenset({"restarts", "base", "per_sample", "loss", "calls", "curve"}))
 
     own = {
         "gradient": {"of"},
@@ -243,7 +246,7 @@ SPLIT = ("clean", "image", "samples")
 RIVALS = {
     "relabel": ("shift", "random", "map", "keep", "predict", "classes"),
     "data": ("list", "info", "verify", "data"),
-    **dict.fromkeys(("cw", "ddn"), ("adv",)),
+    **{name: ("adv",) for name, attack in registry.ATTACKS.items() if len(attack.made_for()) == 1},
 }
 """Choices that exclude one another, and what only confirms what the source says; by command, or by choice."""
 

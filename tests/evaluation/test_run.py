@@ -64,6 +64,8 @@ def model():
         {"adv": "linf", "eps": [0.05, 0.1], "steps": [1, 4], "step_size": 0.02},
         {"adv": "l2", "eps": 0.3, "steps": [2, 4], "search_step_size": True},
         {"adv": "l2", "eps": 0.3, "attack": "fgsm,apgd,square,ddn", "steps": 5},
+        {"adv": "l2,linf", "eps": [0.3, 0.05], "steps": 3},
+        {"adv": "l2", "eps": 0.3, "attack": "fab-t,sdf", "steps": 5, "curve": True},
         {"adv": "l2", "eps": 0.3, "attack": "apgd", "steps": 5, "loss": "margin"},
         {"adv": "l2", "eps": 0.3, "steps": 5, "base": linear(1)},
     ],
