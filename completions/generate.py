@@ -20,6 +20,7 @@ from advtool.cli.plot import Plot
 from advtool.cli.relabel import Relabel
 from advtool.cli.theory import MODELS
 from advtool.cli.train import Train
+from advtool.cli.verify import Verify
 from advtool.data.catalogue import ENTRIES
 from advtool.options import Options, declarations, types
 

@@ -115,6 +115,13 @@ class Measured(Options):
         help="Write what became of each image as JSON lines; an interrupted run goes on from it.",
         unset="off",
     )
+    save_adversarial: str | None = option(
+        "--save-adversarial",
+        metavar="FILE",
+        help="Write the worst image of each sample as a shard, for `advtool verify`.",
+        unset="off",
+        recorded=False,
+    )
     plot: str | None = option(
         "--plot",
         metavar="FILE",
@@ -128,8 +135,10 @@ _NEEDS_ADVERSARY = frozenset(
     {
         *("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss"),
         *("lam", "base", "per_sample", "plot", "eot", "calls", "curve"),
+        "save_adversarial",
     }
 )
+_ONCE = frozenset({"restarts", "base", "per_sample", "calls", "curve", "save_adversarial"})
 _TAKES = {attack.name: attack.takes for attack in registry.ATTACKS.values()}
 _TAKES["pgd"] |= {"search_step_size"}
 _TAKES |= {name: _TAKES[name] | {"curve"} for name, attack in registry.ATTACKS.items() if attack.minimal}
@@ -157,7 +166,9 @@ class Evaluate(
         Table(
             "several",
             {
-                "one number of --steps": frozenset({"restarts", "base", "per_sample", "calls", "curve"}),
+                "one number of --steps": frozenset(
+                    {"restarts", "base", "per_sample", "calls", "curve", "save_adversarial"}
+                ),
                 "a curve (several --steps, or --search-step-size)": frozenset(),
             },
             lambda options: [

@@ -24,6 +24,7 @@ from advtool.evaluation.batch import Progress
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.run import together
 from advtool.evaluation.running import Running, Subject
+from advtool.evaluation.saving import saving
 from advtool.io.atomic import is_special
 from advtool.io.checkpoints import CheckpointFile
 from advtool.memory import images_at_a_time
@@ -50,9 +51,11 @@ def run(options: Evaluate) -> None:
     """Evaluate each checkpoint and report."""
     standard.check_stdout()
     plan = _planned(options)
-    evaluating.check(plan, options.per_sample, len(options.ckpt))
+    evaluating.check(plan, options.per_sample, len(options.ckpt), options.save_adversarial)
     if options.plot:
         output.check_figure(options.plot)
+    if options.save_adversarial:
+        output.destination(options.save_adversarial, "", ".tar", force=True, parameter="save_adversarial")
     if options.per_sample and not is_special(options.per_sample):
         output.check_name(options.per_sample, "per_sample")
         output.check_directory(Path(options.per_sample).parent, "per_sample")
@@ -104,18 +107,19 @@ def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devi
     several = distributed.processes().world > 1
     if several and not inputs.source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    running = [
-        Running(
-            plan,
-            Subject(model, file.path, file.sha256),
-            settings,
-            base=inputs.base,
-            per_sample=options.per_sample,
-            checks=options.checks,
-        )
-        for file, model in zip(inputs.files, inputs.models, strict=True)
-    ]
-    with distributed.joined():
+    with distributed.joined(), saving(options.save_adversarial) as saver:
+        running = [
+            Running(
+                plan,
+                Subject(model, file.path, file.sha256),
+                settings,
+                base=inputs.base,
+                per_sample=options.per_sample,
+                checks=options.checks,
+                saver=saver,
+            )
+            for file, model in zip(inputs.files, inputs.models, strict=True)
+        ]
         for preprocessing in dict.fromkeys(inputs.preprocessings):
             mine = [n for n, each in enumerate(inputs.preprocessings) if each == preprocessing]
             part = None if several or plan.searches else BYTES

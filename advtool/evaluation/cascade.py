@@ -82,6 +82,7 @@ def cascade(
     settings: Settings,
     record: Record | None = None,
     progress: Progress = unseen,
+    worst: Tensor | None = None,
 ) -> Fates:
     """What becomes of each image under several attacks in the same ball.
 
@@ -92,6 +93,7 @@ def cascade(
     ----------
     model : in eval mode; a `Network` is not prepared again
     predictions : int64, N, of the clean images
+    worst : the images, float32, N×C×H×W, on the CPU; those that are attacked become what broke them, or the last try
     """
     right, n = predictions == images.labels, len(images)
     network: Network | None = None
@@ -109,7 +111,7 @@ def cascade(
             started = time.perf_counter()
             if network:
                 (_attack if attack.ball.is_bounded else _shorten)(
-                    network, images, fresh, number, attack, fates, settings
+                    network, images, fresh, number, attack, fates, settings, worst
                 )
             seconds[number - 1] += time.perf_counter() - started
         if record:
@@ -126,6 +128,7 @@ def _attack(
     attack: Planned,
     fates: Fates,
     settings: Settings,
+    worst: Tensor | None,
 ) -> None:
     """Run one attack on those of the images that stand, and note whom it breaks."""
     seed = seeds.derive(settings.seed, "evaluation")
@@ -135,6 +138,8 @@ def _attack(
         distance = attack.ball.norm(adversarial - x).cpu()
         fates.broken_by[part[broken]] = number
         fates.distance[part[broken]] = distance[broken].double()
+        if worst is not None:
+            worst[part] = adversarial.cpu()
 
 
 def _shorten(
@@ -145,6 +150,7 @@ def _shorten(
     attack: Planned,
     fates: Fates,
     settings: Settings,
+    worst: Tensor | None,
 ) -> None:
     """Run one attack on those that are classified correctly, and note where its perturbation is smaller."""
     seed = seeds.derive(settings.seed, "evaluation")
@@ -155,3 +161,5 @@ def _shorten(
         closer = (predictions_of(network, adversarial) != y).cpu() & ~(distance >= known)
         fates.broken_by[part[closer]] = number
         fates.distance[part[closer]] = distance[closer]
+        if worst is not None:
+            worst[part[closer]] = adversarial.cpu()[closer]

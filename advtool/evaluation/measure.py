@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from advtool.data.arrays import Images
+from advtool.data.batches import to_float
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
 from advtool.evaluation.cascade import STANDS, Fates, Record, cascade
@@ -18,6 +19,7 @@ from advtool.evaluation.entries import described
 from advtool.evaluation.per_sample import PerSampleFile, SampleRecord
 from advtool.evaluation.plan import Evaluation, Stage
 from advtool.evaluation.relative import excess
+from advtool.evaluation.saving import Saver
 from advtool.evaluation.transfer import targeted_shares
 from advtool.prepared import untouched
 from advtool.registry import Planned
@@ -32,6 +34,7 @@ def measure(
     base: nn.Module | None = None,
     record: PerSampleFile | None = None,
     progress: Progress = unseen,
+    saver: Saver | None = None,
 ) -> Counts:
     """How many images a model gets right, as they are and under the attacks of a plan.
 
@@ -41,6 +44,7 @@ def measure(
     base : classifier that the risks are relative to, instead of the labels
     record : where what became of each sample is kept
     progress : called `Evaluation.passes` times for each image
+    saver : takes the worst image of each sample, of a plan with one stage
 
     Raises
     ------
@@ -53,13 +57,16 @@ def measure(
         clean = predictions(model, indexed, progress)
         kept = SampleRecord(record, images, clean, plan.union) if record is not None else None
         standing, distances = clean == indexed.labels, None
+        worst = to_float(torch.from_numpy(images.pixels)).clone() if saver else None
         for stage in plan.stages:
-            counted, fates = _counted(stage, model, images, indexed, clean, settings, base, kept, progress)
+            counted, fates = _counted(stage, model, images, indexed, clean, settings, base, kept, progress, worst)
             entries += counted
             if fates and plan.union:
                 standing &= fates.broken_by == STANDS
             if fates and not stage.ball.is_bounded:
                 distances = tuple(fates.distance.nan_to_num(math.inf).tolist())
+            if saver and fates and worst is not None:
+                saver.keep(images, stage, fates, worst, _record(plan, stage))
     right, union = int((clean == indexed.labels).sum()), int(standing.sum()) if plan.union else None
     targeted = targeted_shares(images, clean)
     return Counts(len(images), right, tuple(entries), targeted, union=union, distances=distances)
@@ -97,6 +104,7 @@ def _counted(
     base: nn.Module | None,
     record: Record | None,
     progress: Progress,
+    worst: Tensor | None,
 ) -> tuple[list[EntryCount], Fates | None]:
     """(the counts of each entry that a stage gives, what became of the images where that is one thing)."""
     wrong = int((clean != indexed.labels).sum())
@@ -109,7 +117,7 @@ def _counted(
         ], None
     searched = bool(stage.candidates)
     attacks = (strongest_of(model, images, stage, settings),) if searched else stage.attacks
-    fates = cascade(model, indexed, attacks, clean, settings, record, progress)
+    fates = cascade(model, indexed, attacks, clean, settings, record, progress, worst)
     if not stage.ball.is_bounded:
         return [_at(radius, attacks, fates, wrong) for radius in stage.radii], fates
     fallen = len(indexed) - wrong - fates.standing
@@ -125,3 +133,10 @@ def _at(radius: float, attacks: Sequence[Planned], fates: Fates, wrong: int) -> 
     tried = len(within.broken_by) - wrong
     rows = tuple(replace(row, attacked=tried) for row in within.breakdown())
     return EntryCount(held, False, within.standing, wrong, tried - within.standing, rows)
+
+
+def _record(plan: Evaluation, stage: Stage) -> dict[str, Any]:
+    """What the head of saved images says of the attacks that made them."""
+    names = ",".join(attack.name for attack in stage.attacks)
+    eps = stage.ball.eps if stage.ball.is_bounded else None
+    return {"attack": plan.named or names, "adv": stage.ball.name, "eps": eps}

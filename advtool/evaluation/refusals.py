@@ -66,3 +66,14 @@ def together(
     if base is not None and (several or per_sample is not None):
         message = "is for one number of steps and a step size that is not searched, and not for records of samples"
         raise UsageError(message, parameter="base")
+
+
+def saving(stages: Sequence[Any], models: int, recorded: bool) -> None:
+    """Raise UsageError where there is no one worst image of each sample."""
+    if models > 1:
+        raise UsageError("takes one model", parameter="save_adversarial")
+    if recorded:
+        raise UsageError("is not for runs with records of samples, which hold no images", parameter="save_adversarial")
+    if len(stages) != 1 or stages[0].read_at or stages[0].candidates:
+        message = "is for one radius and one number of steps, or for a curve of smallest perturbations"
+        raise UsageError(message, parameter="save_adversarial")

@@ -13,9 +13,11 @@ from advtool import distributed
 from advtool.data.arrays import Images, complete
 from advtool.device import Settings
 from advtool.errors import AdvtoolError, UsageError
+from advtool.evaluation import refusals
 from advtool.evaluation.batch import Progress, unseen
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.running import SCHEMA, Running, Subject
+from advtool.evaluation.saving import Saver, saving
 from advtool.io.head import Head
 from advtool.io.unit import in_unit
 from advtool.memory import images_at_a_time
@@ -45,6 +47,7 @@ def evaluate(
     base: nn.Module | None = None,
     checks: bool = True,
     per_sample: str | Path | None = None,
+    save_adversarial: str | Path | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
     batch_size: int | None = None,
@@ -69,6 +72,7 @@ def evaluate(
     base : base classifier of the risks: a perturbation counts only where it keeps its answer
     checks : look for red flags on up to 100 images
     per_sample : JSON lines to write what became of each image to; an interrupted evaluation goes on from them
+    save_adversarial : shard to write the worst image of each sample to, see `claims`
     seed : of the random starts, and of the images that are drawn
     device : to compute on; by default where the model is
     batch_size : images at a time; by default by their size, at most 512
@@ -106,31 +110,39 @@ def evaluate(
     )
     named = model if isinstance(model, Mapping) else {None: model}
     subjects = [Subject(each, name) for name, each in named.items()]
-    check(plan, per_sample, len(subjects))
+    check(plan, per_sample, len(subjects), save_adversarial)
     chosen = _device(device, subjects)
     data = images if isinstance(images, Images) else from_tensors(*images, model=subjects[0].model)
     size = batch_size or images_at_a_time(data.head.shape)
     settings = Settings(chosen, size, seed, devices.use_amp(amp, chosen))
-    reports = [
-        report(
-            plan,
-            Subject(subject.model.to(chosen), subject.path),
-            data,
-            settings,
-            base=None if base is None else Subject(base.to(chosen)),
-            per_sample=per_sample,
-            checks=checks,
-            progress=progress,
-        )
-        for subject in subjects
-    ]
+    with saving(save_adversarial) as saver:
+        reports = [
+            report(
+                plan,
+                Subject(subject.model.to(chosen), subject.path),
+                data,
+                settings,
+                base=None if base is None else Subject(base.to(chosen)),
+                per_sample=per_sample,
+                checks=checks,
+                progress=progress,
+                saver=saver,
+            )
+            for subject in subjects
+        ]
     return together(reports) if isinstance(model, Mapping) else reports[0]
 
 
-def check(plan: Evaluation, per_sample: str | Path | None, models: int) -> None:
+def check(
+    plan: Evaluation, per_sample: str | Path | None, models: int, save_adversarial: str | Path | None = None
+) -> None:
     """Raise UsageError for what cannot be done with so many models, or in so many processes."""
     if per_sample is not None and models > 1:
         raise UsageError("takes one model", parameter="per_sample")
+    if save_adversarial is not None:
+        refusals.saving(plan.stages, models, per_sample is not None)
+    if distributed.processes().world > 1 and save_adversarial is not None:
+        raise UsageError("is for one process", parameter="save_adversarial")
     if distributed.processes().world > 1 and per_sample is not None:
         raise UsageError("is for one process", parameter="per_sample")
     if distributed.processes().world > 1 and plan.searches:
@@ -147,9 +159,10 @@ def report(
     per_sample: str | Path | None = None,
     checks: bool = True,
     progress: Progress = unseen,
+    saver: Saver | None = None,
 ) -> dict[str, Any]:
     """The report on one model. Where several processes work on it, each of them gets it."""
-    running = Running(plan, subject, settings, base=base, per_sample=per_sample, checks=checks)
+    running = Running(plan, subject, settings, base=base, per_sample=per_sample, checks=checks, saver=saver)
     running.add(images, progress)
     return running.report()
 

@@ -25,6 +25,7 @@ from advtool.evaluation.flags import IMAGES, red_flags
 from advtool.evaluation.measure import measure
 from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
+from advtool.evaluation.saving import Saver
 from advtool.evaluation.transfer import attack_of
 from advtool.models.classifier import Classifier
 from advtool.models.heads import fitted
@@ -73,6 +74,7 @@ class Running:
     base : classifier that the risks are relative to
     per_sample : JSON lines to write what became of each image to
     checks : look for red flags
+    saver : takes the worst image of each sample
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class Running:
         base: Subject | None = None,
         per_sample: str | Path | None = None,
         checks: bool = True,
+        saver: Saver | None = None,
     ):
+        self._saver = saver
         self._plan, self._subject, self._settings = plan, subject, settings
         self._base, self._checks = base, checks
         self._other: nn.Module | None = None
@@ -146,6 +150,7 @@ class Running:
                 "adversarial": attack_of(images),
             },
             **result,
+            **({"saved": self._saver.to_json()} if self._saver else {}),
             "flags": flags,
             "seed": self._settings.seed,
             "device": str(self._settings.device),
@@ -164,6 +169,7 @@ class Running:
             base=self._other,
             record=self._record,
             progress=progress,
+            saver=self._saver,
         )
 
     def _begin(self, images: Images) -> None:
@@ -180,7 +186,8 @@ class Running:
     def _take_random(self) -> None:
         """Plan for a model whose calls differ, and say so."""
         told = f"two calls of {self._subject.name} differ"
-        for name, value in (("base", self._base), ("per_sample", self._record)):
+        refused = {"base": self._base, "per_sample": self._record, "save_adversarial": self._saver}
+        for name, value in refused.items():
             if value is not None:
                 raise UsageError(f"is for models whose answers do not change; {told}", name)
         asked, self._plan = self._plan.named, self._plan.for_random()

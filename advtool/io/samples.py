@@ -14,7 +14,10 @@ from advtool.io.keys import LABEL
 from advtool.io.shape import Shape
 
 MAX_LABEL = MAX_CLASSES - 1
-KNOWN_EXTENSIONS = {*images.IMAGE_EXTENSIONS, LABEL, "json"}
+ORIGINAL = "original.npy"
+"""The member that holds what an image was before an attack, beside what became of it."""
+
+KNOWN_EXTENSIONS = {*images.IMAGE_EXTENSIONS, LABEL, "json", ORIGINAL}
 NO_OBJECT = (
     "its .json member is not a JSON object, so that nothing can be added to it;"
     " `tar --delete --wildcards -f SHARD '*.json'` takes it out"

@@ -18,28 +18,47 @@ from advtool.io.streams import open_path
 from advtool.io.tar import read_members
 
 
+class Shard:
+    """One tar that samples are added to; it is whole only once it is finished."""
+
+    def __init__(self, file: Writable, head: Head):
+        self._file, self._written = file, _add(file, head_module.NAME, head.to_bytes())
+        self._members: list[str] | None = None
+        self._seen: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def add(self, sample: Sample) -> None:
+        """Add a sample, which has the same members as those before it and another key."""
+        extensions = sorted(sample.members, key=_member_order)
+        if self._members is None:
+            self._members = extensions
+        elif extensions != self._members:
+            raise sample.fault(f"has members {_listed(extensions)}, but those before it have {_listed(self._members)}")
+        if hash(sample.key) in self._seen:
+            raise sample.fault("its key is in the output already; write several shards with -o DIR/")
+        self._seen.add(hash(sample.key))
+        for extension in extensions:
+            self._written += _add(self._file, f"{sample.key}.{extension}", sample.members[extension])
+
+    def finish(self) -> None:
+        """Write the end-of-archive marker."""
+        marker = 2 * tarfile.BLOCKSIZE
+        self._file.write(bytes(marker + -(self._written + marker) % tarfile.RECORDSIZE))
+        self._file.flush()
+
+
 def write_stream(file: Writable, head: Head, samples: Iterable[Sample]) -> int:
     """Write one tar; its end-of-archive marker follows only if `samples` ends without an exception.
 
     Returns the number of samples.
     """
-    written = _add(file, head_module.NAME, head.to_bytes())
-    members, seen = None, set()
+    shard = Shard(file, head)
     for sample in samples:
-        extensions = sorted(sample.members, key=_member_order)
-        if members is None:
-            members = extensions
-        elif extensions != members:
-            raise sample.fault(f"has members {_listed(extensions)}, but those before it have {_listed(members)}")
-        if hash(sample.key) in seen:
-            raise sample.fault("its key is in the output already; write several shards with -o DIR/")
-        seen.add(hash(sample.key))
-        for extension in extensions:
-            written += _add(file, f"{sample.key}.{extension}", sample.members[extension])
-    marker = 2 * tarfile.BLOCKSIZE
-    file.write(bytes(marker + -(written + marker) % tarfile.RECORDSIZE))
-    file.flush()
-    return len(seen)
+        shard.add(sample)
+    shard.finish()
+    return len(shard)
 
 
 def write_file(path: str | Path, head: Head, samples: Iterable[Sample]) -> int:
