@@ -24,7 +24,7 @@ from advtool.cli.verify import Verify
 from advtool.data.catalogue import ENTRIES
 from advtool.options import Options, declarations, types
 
-KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, *MODELS.values())
+KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, Verify, *MODELS.values())
 OR_FILES = ("--data", "--eval-data")
 """Options whose value is a named dataset, or a file just as well."""
 
