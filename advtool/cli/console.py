@@ -15,6 +15,7 @@ from advtool.errors import Note
 from advtool.visible import bounded, visible
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
     from rich.table import Table
     from rich.text import Text
 
@@ -125,10 +126,68 @@ def bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def live(description: str, total: int | None, images: int | None) -> Iterator["Live"]:
+    """The same, with a line for each attack of an ensemble: see `Live`.
+
+    Parameters
+    ----------
+    total : images to go through, each as often as it is
+    images : number of images
+    """
+    with _bars() as progress:
+        yield Live(progress, description, total, images)
+
+
+class Live:
+    """A bar of all that is done, and one for each attack of an ensemble, with the accuracy so far and a time to go."""
+
+    def __init__(self, progress: "Progress | None", description: str, total: int | None, images: int | None):
+        self._progress, self._images = progress, images
+        self._tasks: dict[tuple[str, int], TaskID] = {}
+        self._counts: dict[tuple[str, int], tuple[int, int]] = {}
+        self._whole = progress.add_task(description, total=total, rate="", behind="") if progress else None
+
+    def __call__(self, count: int) -> None:
+        """So many more images were gone through."""
+        if self._progress and self._whole is not None:
+            self._progress.update(self._whole, advance=count)
+
+    def attack(self, threat: str, number: int, name: str, passed: int, standing: int) -> None:
+        """So many more images went through this attack of the ensemble against a threat, and so many of these stand."""
+        if not self._progress:
+            return
+        key = threat, number
+        if key not in self._tasks:
+            described = _plain(f"{threat} {name}")
+            self._tasks[key] = self._progress.add_task(described, total=self._images, rate="", behind="")
+        seen, stood = self._counts.get(key, (0, 0))
+        self._counts[key] = seen + passed, stood + standing
+        share = f"{100 * (stood + standing) / (seen + passed):.2f}% stand"
+        self._progress.update(self._tasks[key], advance=passed, behind=share)
+
+
+@contextmanager
 def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None]]:
     """A progress bar of images with words before and behind it: call it with (number done, before, behind)."""
+    with _bars() as progress:
+        if progress is None:
+            yield lambda count, before, behind: None
+            return
+        task = progress.add_task("", total=total, rate="", behind="")
+
+        def advance(count: float, before: str, behind: str) -> None:
+            speed = progress.tasks[0].speed
+            rate = f"{speed:,.0f} images/s" if speed else ""
+            progress.update(task, advance=count, description=_plain(before), behind=_plain(behind), rate=rate)
+
+        yield advance
+
+
+@contextmanager
+def _bars() -> Iterator["Progress | None"]:
+    """Where bars are shown; None if they are not."""
     if not shows_bars():
-        yield lambda count, before, behind: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -142,14 +201,7 @@ def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total, rate="", behind="")
-
-        def advance(count: float, before: str, behind: str) -> None:
-            speed = progress.tasks[0].speed
-            rate = f"{speed:,.0f} images/s" if speed else ""
-            progress.update(task, advance=count, description=_plain(before), behind=_plain(behind), rate=rate)
-
-        yield advance
+        yield progress
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr: bool = False) -> None:

@@ -20,7 +20,6 @@ from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation import plots
 from advtool.evaluation import run as evaluating
-from advtool.evaluation.batch import Progress
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.run import together
 from advtool.evaluation.running import Running, Subject
@@ -145,10 +144,11 @@ def _check(inputs: Inputs, numbers: Sequence[int], parts: Parts) -> None:
 def _measure(running: Sequence[Running], parts: Parts, passes: int) -> None:
     """Every model on one part after another."""
     with ExitStack() as stack:
-        advance: Progress | None = None
+        advance: console.Live | None = None
         for images in parts:
             total = None if parts.n is None else len(running) * passes * parts.n
-            advance = advance or stack.enter_context(console.bar("evaluating", total))
+            count = None if parts.n is None else len(running) * parts.n
+            advance = advance or stack.enter_context(console.live("evaluating", total, count))
             for each in running:
                 each.add(images, advance)
 

@@ -16,6 +16,11 @@ Progress = Callable[[int], None]
 """Called with the number of images that were gone through."""
 
 
+Live = Callable[[str, int, str, int, int], None]
+"""What a `Progress` may have as its ``attack``: called with a threat, number and name of an attack of an ensemble, how
+many more images went through it, and how many of these stand."""
+
+
 def unseen(count: int) -> None:
     """Progress that nobody looks at."""
 

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -34,11 +35,13 @@ class Fates:
         without a radius of the one whose perturbation is the smallest
     distance : float64, N: norm of the perturbation that broke it; 0 for `CLEAN`, NaN for `STANDS`
     seconds : that each attack took
+    survived : int64, N: how many of the attacks an earlier run is known to have tried in vain
     """
 
     broken_by: Tensor
     distance: Tensor
     seconds: tuple[float, ...]
+    survived: Tensor
 
     @property
     def standing(self) -> int:
@@ -49,7 +52,7 @@ class Fates:
         """What became of them at this radius, of what became of them without one."""
         beyond = (self.broken_by != CLEAN) & ~(self.distance <= eps * (1 + 1e-6))
         distance = self.distance.masked_fill(beyond, math.nan)
-        return Fates(self.broken_by.masked_fill(beyond, STANDS), distance, self.seconds)
+        return replace(self, broken_by=self.broken_by.masked_fill(beyond, STANDS), distance=distance)
 
     def breakdown(self) -> tuple[AttackCount, ...]:
         """What each attack did."""
@@ -69,6 +72,9 @@ class Record(Protocol):
 
     def recall(self, places: Tensor, attacks: Sequence[Planned], into: Fates) -> Tensor:
         """Fill in what is known of the images at these places: the places of the others."""
+
+    def note(self, places: Tensor, number: int, attacks: Sequence[Planned], fates: Fates) -> None:
+        """The images at these places went through the attack of this number; on disk before this returns."""
 
     def keep(self, places: Tensor, attacks: Sequence[Planned], fates: Fates) -> None:
         """The images at these places are settled; on disk before this returns."""
@@ -102,22 +108,39 @@ def cascade(
         broken_by=torch.where(right, STANDS, CLEAN),
         distance=torch.where(right, math.nan, torch.zeros(n, dtype=torch.float64)),
         seconds=(),
+        survived=torch.zeros(n, dtype=torch.int64),
     )
+    live = getattr(progress, "attack", None) if len(attacks) > 1 else None
     whole_batches = math.ceil(CHUNK / settings.batch_size) * settings.batch_size
     for chunk in torch.arange(n).split(whole_batches):
         fresh = record.recall(chunk, attacks, fates) if record else chunk
         network = images.prepared(model) if network is None and len(fresh) else network
         for number, attack in enumerate(attacks, 1):
             started = time.perf_counter()
-            if network:
-                (_attack if attack.ball.is_bounded else _shorten)(
-                    network, images, fresh, number, attack, fates, settings, worst
-                )
+            todo = _todo(attack, number, fresh, fates)
+            told = partial(live, _threat(attack), number, attack.name) if live else lambda passed, standing: None
+            told(len(chunk) - len(todo), int((fates.broken_by[chunk] == STANDS).sum()) - len(todo))
+            run = _attack if attack.ball.is_bounded else _shorten
+            for part in run(network, images, todo, number, attack, fates, settings, worst) if network else ():
+                if record:
+                    record.note(part, number, attacks, fates)
+                told(len(part), int((fates.broken_by[part] == STANDS).sum()))
             seconds[number - 1] += time.perf_counter() - started
         if record:
             record.keep(fresh, attacks, fates)
         progress(len(chunk))
-    return Fates(fates.broken_by, fates.distance, tuple(seconds))
+    return replace(fates, seconds=tuple(seconds))
+
+
+def _todo(attack: Planned, number: int, places: Tensor, fates: Fates) -> Tensor:
+    """Those of the images that an attack is run on: in a ball those that stand, without one all that are right."""
+    if not attack.ball.is_bounded:
+        return places[fates.broken_by[places] != CLEAN]
+    return places[(fates.broken_by[places] == STANDS) & (fates.survived[places] < number)]
+
+
+def _threat(attack: Planned) -> str:
+    return attack.ball.name + (f" {attack.ball.eps:.4g}" if attack.ball.is_bounded else "")
 
 
 def _attack(
@@ -129,10 +152,10 @@ def _attack(
     fates: Fates,
     settings: Settings,
     worst: Tensor | None,
-) -> None:
-    """Run one attack on those of the images that stand, and note whom it breaks."""
+) -> Iterator[Tensor]:
+    """Run one attack on these images, and note whom it breaks: the places of each batch, once it is done."""
     seed = seeds.derive(settings.seed, "evaluation")
-    for part, (x, y, ids) in images.batches(places[fates.broken_by[places] == STANDS]):
+    for part, (x, y, ids) in images.batches(places):
         adversarial = attack(network, x, y, ids=ids, seed=seed, early_stop=True)
         broken = (predictions_of(network, adversarial) != y).cpu()
         distance = attack.ball.norm(adversarial - x).cpu()
@@ -140,6 +163,7 @@ def _attack(
         fates.distance[part[broken]] = distance[broken].double()
         if worst is not None:
             worst[part] = adversarial.cpu()
+        yield part
 
 
 def _shorten(
@@ -151,10 +175,10 @@ def _shorten(
     fates: Fates,
     settings: Settings,
     worst: Tensor | None,
-) -> None:
-    """Run one attack on those that are classified correctly, and note where its perturbation is smaller."""
+) -> Iterator[Tensor]:
+    """Run one attack on these images, and note where its perturbation is smaller: the places of each batch."""
     seed = seeds.derive(settings.seed, "evaluation")
-    for part, (x, y, ids) in images.batches(places[fates.broken_by[places] != CLEAN]):
+    for part, (x, y, ids) in images.batches(places):
         adversarial = attack(network, x, y, ids=ids, seed=seed)
         distance = attack.ball.norm(adversarial - x).cpu().double()
         known = fates.distance[part]
@@ -163,3 +187,4 @@ def _shorten(
         fates.distance[part[closer]] = distance[closer]
         if worst is not None:
             worst[part[closer]] = adversarial.cpu()[closer]
+        yield part

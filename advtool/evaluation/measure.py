@@ -16,9 +16,10 @@ from advtool.evaluation.cascade import STANDS, Fates, Record, cascade
 from advtool.evaluation.counts import Counts, EntryCount
 from advtool.evaluation.curves import read_along, strongest_of
 from advtool.evaluation.entries import described
-from advtool.evaluation.per_sample import PerSampleFile, SampleRecord
+from advtool.evaluation.per_sample import PerSampleFile
 from advtool.evaluation.plan import Evaluation, Stage
 from advtool.evaluation.relative import excess
+from advtool.evaluation.sample_record import SampleRecord
 from advtool.evaluation.saving import Saver
 from advtool.evaluation.transfer import targeted_shares
 from advtool.prepared import untouched
@@ -33,6 +34,7 @@ def measure(
     *,
     base: nn.Module | None = None,
     record: PerSampleFile | None = None,
+    unfinished: PerSampleFile | None = None,
     progress: Progress = unseen,
     saver: Saver | None = None,
 ) -> Counts:
@@ -43,6 +45,7 @@ def measure(
     model, base : left exactly as they were found
     base : classifier that the risks are relative to, instead of the labels
     record : where what became of each sample is kept
+    unfinished : where that is kept while attacks are still to come
     progress : called `Evaluation.passes` times for each image
     saver : takes the worst image of each sample, of a plan with one stage
 
@@ -55,7 +58,7 @@ def measure(
     entries: list[EntryCount] = []
     with torch.inference_mode(False), torch.enable_grad(), untouched(model), untouched(base or nn.Identity()):
         clean = predictions(model, indexed, progress)
-        kept = SampleRecord(record, images, clean, plan.union) if record is not None else None
+        kept = SampleRecord(record, images, clean, plan.union, unfinished) if record is not None else None
         standing, distances = clean == indexed.labels, None
         worst = to_float(torch.from_numpy(images.pixels)).clone() if saver else None
         for stage in plan.stages:

@@ -1,7 +1,6 @@
 """What became of each sample, as JSON lines that an interrupted run goes on from."""
 
 import fcntl
-import hashlib
 import json
 import math
 import os
@@ -11,13 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from torch import Tensor
-
 from advtool import bounds
-from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import AdvtoolError
-from advtool.evaluation.cascade import CLEAN, STANDS, Fates
 from advtool.evaluation.plan import Evaluation
 from advtool.io.atomic import is_special, sync_directory, writing
 from advtool.registry import Planned
@@ -37,6 +32,7 @@ class SampleOutcome:
     distance : norm of the perturbation that broke it, 0 for ``clean``
     image : which image it was, see `fingerprint`; None in files of earlier versions
     norm : of the ball, where the run has several; else None, and left out of the file
+    survived : number of the attacks that were tried in vain, where others are still to come; else None, and left out
     """
 
     key: str
@@ -47,15 +43,16 @@ class SampleOutcome:
     distance: float | None
     image: str | None = None
     norm: str | None = None
+    survived: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        found = asdict(self)
-        return found if self.norm is not None else {name: value for name, value in found.items() if name != "norm"}
+        optional = ("norm", "survived")
+        return {name: value for name, value in asdict(self).items() if name not in optional or value is not None}
 
     def check(self) -> None:
         """Raise ValueError if it was read from something that is no outcome."""
         texts = isinstance(self.key, str) and isinstance(self.image, str | None)
-        texts = texts and isinstance(self.norm, str | None)
+        texts = texts and isinstance(self.norm, str | None) and isinstance(self.survived, int | None)
         labels = all(isinstance(number, int) and number >= 0 for number in (self.label, self.prediction))
         norms = all(isinstance(x, float | int) and math.isfinite(x) for x in (self.eps or 0, self.distance or 0))
         if not (texts and labels and norms and isinstance(self.broken_by, str | None)):
@@ -121,11 +118,15 @@ class PerSampleFile:
             raise AdvtoolError(
                 f"{self._path}: is of other images: its '{key}' is not the one here; remove it or name another file"
             )
-        return next((outcome for outcome in found if outcome.image == image), None)
+        return next((outcome for outcome in reversed(found) if outcome.image == image), None)
 
     def append(self, outcomes: Iterable[SampleOutcome]) -> None:
         """Add outcomes, on disk before this returns."""
         self._write("".join(json.dumps(outcome.to_json()) + "\n" for outcome in outcomes).encode())
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self._path.unlink(missing_ok=True)
 
     def _write(self, lines: bytes) -> None:
         with writing(self._path), self._opened() as file:
@@ -195,68 +196,6 @@ def _without_waiting(path: str, flags: int) -> int:
     handle = os.open(path, flags | os.O_NONBLOCK, 0o666)
     os.set_blocking(handle, True)
     return handle
-
-
-class SampleRecord:
-    """A `PerSampleFile` as a cascade uses it.
-
-    Parameters
-    ----------
-    several : the run has several norms
-    """
-
-    def __init__(self, file: PerSampleFile, images: Images, predictions: Tensor, several: bool = False):
-        self._file, self._images, self._predictions, self._several = file, images, predictions, several
-
-    def recall(self, places: Tensor, attacks: Sequence[Planned], into: Fates) -> Tensor:
-        """Fill in what is known of the images at these places: the places of the others."""
-        numbers = {None: STANDS, "clean": CLEAN} | {attack.name: n for n, attack in enumerate(attacks, 1)}
-        fresh, (eps, norm) = [], self._threat(attacks)
-        for place in places.tolist():
-            outcome = self._file.known(self._images.keys[place], eps, self._fingerprint(place), norm)
-            if outcome is None:
-                fresh.append(place)
-                continue
-            if outcome.broken_by not in numbers or outcome.label != int(self._images.labels[place]):
-                raise AdvtoolError(f"{outcome.key}: the record of samples is of other images or attacks")
-            into.broken_by[place] = numbers[outcome.broken_by]
-            into.distance[place] = math.nan if outcome.distance is None else outcome.distance
-        return places.new_tensor(fresh)
-
-    def keep(self, places: Tensor, attacks: Sequence[Planned], fates: Fates) -> None:
-        """The images at these places are settled; on disk before this returns."""
-        names = {STANDS: None, CLEAN: "clean"} | {n: attack.name for n, attack in enumerate(attacks, 1)}
-        eps, norm = self._threat(attacks)
-        columns = (places, self._predictions[places], fates.broken_by[places], fates.distance[places])
-        self._file.append(
-            SampleOutcome(
-                key=self._images.keys[place],
-                label=int(self._images.labels[place]),
-                eps=eps,
-                prediction=prediction,
-                broken_by=names[broken_by],
-                distance=None if broken_by == STANDS else distance,
-                image=self._fingerprint(place),
-                norm=norm,
-            )
-            for place, prediction, broken_by, distance in zip(*(column.tolist() for column in columns), strict=True)
-        )
-
-    def _threat(self, attacks: Sequence[Planned]) -> tuple[float | None, str | None]:
-        ball = attacks[0].ball
-        return ball.eps if ball.is_bounded else None, ball.name if self._several else None
-
-    def _fingerprint(self, place: int) -> str:
-        return fingerprint(self._images, place)
-
-
-def fingerprint(images: Images, place: int) -> str:
-    """What image this is, besides its key: its pixels as the model sees them, and what its label means."""
-    pixels, label, names = images.pixels[place], int(images.labels[place]), images.head.classes
-    if names == tuple(map(str, range(len(names)))):
-        names = ()  # as many as there are labels so far, where classes have no names
-    about = json.dumps([label, names, str(pixels.dtype), pixels.shape])
-    return hashlib.sha256(about.encode() + pixels.tobytes()).hexdigest()[:32]
 
 
 def runs_of(plan: Evaluation, sha256: str, settings: Settings) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from advtool.evaluation.per_sample import PerSampleFile, runs_of
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.saving import Saver
 from advtool.evaluation.transfer import attack_of
+from advtool.io.atomic import is_special
 from advtool.models.classifier import Classifier
 from advtool.models.heads import fitted
 
@@ -96,6 +97,9 @@ class Running:
         self._matching: Matching | None = None
         runs = runs_of(plan, subject.digest(), settings) if per_sample is not None else []
         self._record = PerSampleFile(per_sample, runs) if per_sample is not None else None
+        self._unfinished: PerSampleFile | None = None
+        if per_sample is not None and len(plan.attacks) > 1 and not is_special(per_sample):
+            self._unfinished = PerSampleFile(f"{per_sample}.unfinished", runs)
         self._counts: list[Counts] = []
         self._seconds = 0.0
         self._drawn: Images | None = None
@@ -127,6 +131,8 @@ class Running:
         started, images, plan = time.perf_counter(), self._drawn, self._plan
         assert images is not None
         counts = total(distributed.gathered(total(self._counts, in_turn=True)))
+        if self._unfinished is not None:
+            self._unfinished.remove()
         norm = plan.stages[0].ball.name if plan.stages else None
         result = described(counts, plan.lam, self._base.name if self._base else None, plan.title, norm)
         if plan.plateau:
@@ -168,6 +174,7 @@ class Running:
             self._settings,
             base=self._other,
             record=self._record,
+            unfinished=self._unfinished,
             progress=progress,
             saver=self._saver,
         )

@@ -1,5 +1,6 @@
 """What people see, and what terminals must never get."""
 
+import re
 import sys
 
 import pexpect
@@ -11,7 +12,7 @@ from tests_support import environment
 def terminal(tmp_path):
     """Run the command at a pseudo-terminal; returns (everything shown, exit status)."""
 
-    def run(*arguments: str, **variables: str) -> tuple[str, int]:
+    def run(*arguments: str, columns: int = 120, **variables: str) -> tuple[str, int]:
         child = pexpect.spawn(
             sys.executable,
             ["-m", "advtool", *map(str, arguments)],
@@ -20,7 +21,7 @@ def terminal(tmp_path):
             timeout=120,
             encoding="utf-8",
             codec_errors="replace",
-            dimensions=(40, 120),
+            dimensions=(40, columns),
         )
         shown = child.read()
         child.close()
@@ -45,6 +46,18 @@ def test_reports_are_tables_at_a_terminal(terminal, checkpoint):
     assert "pgd-3" in shown and "%" in shown and '"schema"' not in shown
     shown, status = terminal("eval", "--ckpt", checkpoint, "--json")
     assert '"schema": 1' in shown
+
+
+def test_an_ensemble_has_a_line_for_each_attack_with_accuracy_and_time_to_go(terminal, checkpoint):
+    arguments = ("--adv", "l2", "--eps", "0.5", "--attack", "autoattack", "--steps", "20", "--no-checks")
+    shown, status = terminal("eval", "--ckpt", checkpoint, *arguments, columns=80)
+    assert status == 0 and "autoattack (standard)" in shown and "apgd-ce-20" in shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").splitlines()
+    for name in ("apgd-ce", "apgd-t", "fab-t", "square"):
+        lines = [line for line in plain if line.startswith(f"l2 0.5 {name} ")]
+        assert any(re.search(r"\d+% \d+\.\d+% stand +(\d+|-):(\d\d|--):", line) for line in lines), lines[:3]
+    bars = [line for line in plain if "stand" in line or line.startswith("evaluating")]
+    assert max(map(len, bars)) <= 80
 
 
 def test_explaining_at_a_terminal_names_the_file_and_shows_the_numbers(terminal, tmp_path, checkpoint):

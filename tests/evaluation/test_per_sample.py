@@ -10,6 +10,7 @@ import pytest
 from evaluation_problems import SETTINGS, digits, linear
 from tests_support import environment
 
+from advtool import registry
 from advtool.errors import AdvtoolError
 from advtool.evaluation import evaluate
 from advtool.evaluation.measure import measure
@@ -209,3 +210,66 @@ except AdvtoolError as error:
     assert b"cannot write (File too large)" in done.stdout
     assert written.read_bytes().startswith(whole) and len(PerSampleFile(written, [RUN])) == 2
     assert written.read_bytes() == whole
+
+
+class Killed(Exception):
+    """The end of a run."""
+
+
+@pytest.mark.parametrize("killed_in", [1, 2, 3, 4])
+def test_a_run_that_ends_in_an_attack_of_an_ensemble_goes_on_there(tmp_path, killed_in, monkeypatch):
+    options = {"adv": "l2", "eps": 0.4, "attack": "apgd-ce,apgd-t,fab-t,square", "steps": 5, "checks": False}
+    names, ran, fatal = options["attack"].split(","), [], [True]
+    whole, path = (tmp_path / name for name in ("whole.jsonl", "samples.jsonl"))
+    expected = evaluate(linear(), digits(), **options, per_sample=whole, batch_size=20)
+    original = registry.Planned.__call__
+
+    def counted(self, network, x, y, **more):
+        ran.append((self.name, len(x)))
+        if fatal and self.name == names[killed_in - 1] and sum(name == self.name for name, _ in ran) == 2:
+            raise Killed
+        return original(self, network, x, y, **more)
+
+    monkeypatch.setattr(registry.Planned, "__call__", counted)
+    with pytest.raises(Killed):
+        evaluate(linear(), digits(), **options, per_sample=path, batch_size=20)
+    unfinished = tmp_path / "samples.jsonl.unfinished"
+    assert unfinished.exists() and len(path.read_text().splitlines()) == 1
+    done = sum(count for _, count in ran) - ran[-1][1]
+    ran.clear()
+    fatal.clear()
+    found = evaluate(linear(), digits(), **options, per_sample=path, batch_size=20)
+    assert path.read_bytes() == whole.read_bytes() and not unfinished.exists()
+    assert not {name for name, _ in ran} & {*names[: killed_in - 1]}
+    assert sum(row["attacked"] for row in expected["adversarial"][0]["breakdown"]) == done + sum(n for _, n in ran)
+    for entry in (expected["adversarial"][0], found["adversarial"][0]):
+        for row in entry["breakdown"]:
+            del row["seconds"]
+    assert found["adversarial"] == expected["adversarial"]
+
+
+def test_progress_hears_of_each_attack_with_the_accuracy_so_far():
+    class Heard:
+        def __init__(self):
+            self.images, self.attacks = 0, {}
+
+        def __call__(self, count):
+            self.images += count
+
+        def attack(self, threat, number, name, passed, standing):
+            seen, stood = self.attacks.get((threat, number, name), (0, 0))
+            self.attacks[threat, number, name] = seen + passed, stood + standing
+
+    heard = Heard()
+    report = evaluate(
+        linear(), digits(), adv="l2", eps=[0.2, 0.4], attack="fgsm,pgd,square", steps=20, progress=heard, batch_size=30
+    )
+    assert heard.images == 3 * len(digits())
+    for entry in report["adversarial"]:
+        stood = report["clean"]["correct"]
+        for number, row in enumerate(entry["breakdown"], 1):
+            stood -= row["broken"]
+            assert heard.attacks[f"l2 {entry['eps']:g}", number, row["attack"]] == (len(digits()), stood)
+    alone = Heard()
+    evaluate(linear(), digits(20), adv="l2", eps=0.2, steps=2, progress=alone, checks=False)
+    assert alone.attacks == {}
