@@ -119,7 +119,9 @@ def test_results_do_not_depend_on_batches_or_shards(advtool, checkpoint):
 
 @pytest.mark.parametrize("name", [name for name, attack in registry.ATTACKS.items() if "steps" in attack.takes])
 def test_no_step_is_no_step(advtool, checkpoint, tmp_path, name):
-    options = ["attack", "--attack", name, "--ckpt", checkpoint, "--split", "test", "-n", "12", "--eps", "0.5"]
+    options = ["attack", "--attack", name, "--ckpt", checkpoint, "--split", "test", "-n", "12"]
+    norm = registry.get(name).made_for()[0]
+    options += ["--adv", norm, "--eps", "1" if norm == "l0" else "0.5"]
     options += ["--no-random-start"] if "random_start" in registry.get(name).takes else []
     done = advtool(*options, "--steps", "0", "-o", "still.tar")
     assert done.returncode == 0, done.stderr.decode()
