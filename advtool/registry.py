@@ -241,6 +241,7 @@ ATTACKS = {
         Attack("apgd-ce", _APGD, _SEARCHES, fixed={"loss": "ce"}),
         Attack("apgd-dlr", _APGD, _SEARCHES - {"targeted"}, fixed={"loss": "dlr", "targeted": False}),
         Attack("apgd-t", "advtool.attacks.apgd:apgd_t", _SEARCHES - {"targeted"}),
+        Attack("fast", "advtool.attacks.fast:fast", _takes("steps", "eot")),
         Attack("cw", "advtool.attacks.cw:cw", _MINIMAL, norms=("l2",), minimal=True),
         Attack("ddn", "advtool.attacks.ddn:ddn", _MINIMAL, norms=("l2",), minimal=True),
         Attack("fmn", "advtool.attacks.fmn:fmn", _MINIMAL, norms=_EVERY, minimal=True),

@@ -11,7 +11,7 @@ _advtool() {
       command="$command ${COMP_WORDS[2]}" ;;
   esac
   case "$command:$previous" in
-    "attack:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fmn sdf sigma-zero fab fab-t square" -- "$word")); return ;;
+    "attack:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t fast cw ddn fmn sdf sigma-zero fab fab-t square" -- "$word")); return ;;
     "attack:--adv") COMPREPLY=($(compgen -W "l2 linf l1 l0" -- "$word")); return ;;
     "attack:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
     "attack:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
@@ -31,7 +31,7 @@ _advtool() {
     "eval:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
     "eval:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "eval:--adv") COMPREPLY=($(compgen -W "none l2 linf l1 l0" -- "$word")); return ;;
-    "eval:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t cw ddn fmn sdf sigma-zero fab fab-t square autoattack autoattack-plus autoattack-rand" -- "$word")); return ;;
+    "eval:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t fast cw ddn fmn sdf sigma-zero fab fab-t square autoattack autoattack-plus autoattack-rand" -- "$word")); return ;;
     "eval:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
     "explain:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "explain:--method") COMPREPLY=($(compgen -W "gradient integrated-gradients smoothgrad large-eps interpolate weights samples" -- "$word")); return ;;

@@ -34,7 +34,7 @@ def test_bash_completes_commands_options_and_choices():
     assert complete(["advtool", "eval", "--attack", "a"]) == [
         *("apgd", "apgd-ce", "apgd-dlr", "apgd-t", "autoattack", "autoattack-plus", "autoattack-rand")
     ]
-    assert complete(["advtool", "attack", "--attack", "f"]) == ["fgsm", "fmn", "fab", "fab-t"]
+    assert complete(["advtool", "attack", "--attack", "f"]) == ["fgsm", "fast", "fmn", "fab", "fab-t"]
     assert complete(["advtool", "explain", "--method", "w"]) == ["weights"]
     assert complete(["advtool", "data", "--split", "t"]) == ["train", "test"]
 

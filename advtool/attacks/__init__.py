@@ -8,6 +8,7 @@ from advtool.attacks.apgd import apgd, apgd_t
 from advtool.attacks.cw import cw
 from advtool.attacks.ddn import ddn
 from advtool.attacks.fab import fab, fab_t
+from advtool.attacks.fast import fast
 from advtool.attacks.fgsm import fgsm
 from advtool.attacks.fmn import fmn
 from advtool.attacks.pgd import pgd
@@ -18,4 +19,4 @@ from advtool.ball import L0, L1, L2, Ball, Linf
 from advtool.threat import Threat
 
 __all__ = ["L0", "L1", "L2", "Ball", "Linf", "Threat"]
-__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fgsm", "fmn", "pgd", "sdf", "sigma_zero", "square"]
+__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fast", "fgsm", "fmn", "pgd", "sdf", "sigma_zero", "square"]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from advtool.attacks.guard import logits_of
+from advtool.attacks.guard import logits_of, went_back
 from advtool.ball import Ball, per_example
 from advtool.prepared import Network
 
@@ -23,7 +23,7 @@ def nearest(model: nn.Module, x: Tensor, labels: Tensor, others: Tensor, ball: B
     -------
     (logits N×K; how far the other class's logit exceeds the label's, N; its gradient in x), without graphs
     """
-    logits, values, gradients = _all(model, x, labels, others)
+    logits, values, gradients = boundaries(model, x, labels, others)
     distances = [
         value.abs() / ball.dual(gradient).clamp_min(_TINY) for value, gradient in zip(values, gradients, strict=True)
     ]
@@ -35,8 +35,10 @@ def nearest(model: nn.Module, x: Tensor, labels: Tensor, others: Tensor, ball: B
     return logits, value.to(x.dtype), gradient
 
 
-def _all(model: nn.Module, x: Tensor, labels: Tensor, others: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """(logits, M values, M gradients)."""
+def boundaries(
+    model: nn.Module, x: Tensor, labels: Tensor, others: Tensor
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """(logits N×K; M differences of the others' logits to the label's, N each; their gradients), without graphs."""
     calls, count = model.calls if isinstance(model, Network) else 1, others.shape[1]
     x = x.detach().requires_grad_(True)
     total: list[Tensor] = []
@@ -46,6 +48,7 @@ def _all(model: nn.Module, x: Tensor, labels: Tensor, others: Tensor) -> tuple[T
         found = [logits.detach(), *differences.detach().unbind(1)]
         for number, difference in enumerate(differences.unbind(1), 1):
             found += torch.autograd.grad(difference.sum(), x, retain_graph=number < count)
+            went_back(model, x)
         total = [sum_ + each for sum_, each in zip(total, found, strict=True)] if total else found
     total = [each / calls for each in total] if calls > 1 else total
     return total[0], total[1 : count + 1], total[count + 1 :]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from advtool import seeds
 from advtool.attacks.boundaries import nearest
-from advtool.attacks.guard import attack, gradient_of, logits_of, mean_logits, numbered
+from advtool.attacks.guard import attack, gradient_of, logits_of, mean_logits, numbered, went_back
 from advtool.attacks.hyperplane import to_hyperplane
 from advtool.attacks.smallest import Smallest
 from advtool.attacks.success import looks
@@ -237,6 +237,7 @@ class _Search:
         else:
             value = difference(logits, labels, others)
             (gradient,) = torch.autograd.grad(value.sum(), x)
+            went_back(model, x)
         return value.detach().to(x.dtype), gradient
 
     def _project(self, x: Tensor, inputs: Tensor, value: Tensor, gradient: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from advtool.ball import Ball
 from advtool.device import in_float32
 from advtool.errors import UsageError
 from advtool.memory import in_halves
-from advtool.prepared import Network, exact, in_full, not_finite, plain, prepare, untouched
+from advtool.prepared import Network, Passes, exact, in_full, not_finite, plain, prepare, untouched
 
 Options = ParamSpec("Options")
 Function = Callable[Concatenate[nn.Module, Tensor, Tensor, Ball, Options], Tensor]
@@ -94,10 +94,17 @@ def gradient_of(model: nn.Module, x: Tensor, loss: Callable[..., Tensor], *of: T
         logits = logits_of(model, x)
         value = loss(logits, *of)
         (gradient,) = torch.autograd.grad(value.sum(), x)
+        went_back(model, x)
         now = [logits.detach(), value.detach(), gradient]
         found = [total + each for total, each in zip(found, now, strict=True)] if found else now
     logits, value, gradient = (total / calls for total in found) if calls > 1 else found
     return logits, value, gradient
+
+
+def went_back(model: nn.Module, x: Tensor) -> None:
+    """Count a backward pass of images."""
+    if isinstance(model, Network):
+        model.passes += Passes(backward=len(x))
 
 
 @torch.no_grad()
@@ -118,6 +125,8 @@ def exact_logits(model: nn.Module, x: Tensor) -> Tensor:
     AdvtoolError
         if one is not finite
     """
+    if isinstance(model, Network):
+        model.passes += Passes(forward=len(x))
     with in_float32():
         logits = in_full(exact(model)(x))
     if not logits.detach().isfinite().all():

@@ -49,7 +49,7 @@ class Steps(Ascent):
         metavar="K",
         minimum=0,
         help="Steps, or queries of square.",
-        unset="50 (pgd), 100 (apgd, fab, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
+        unset="50 (pgd), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
     )
 
 

@@ -15,7 +15,7 @@ from advtool.attacks.guard import predictions_of
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, unseen
 from advtool.evaluation.counts import AttackCount
-from advtool.prepared import Network
+from advtool.prepared import Network, Passes
 from advtool.registry import Planned
 
 CHUNK = 1000
@@ -34,7 +34,7 @@ class Fates:
     broken_by : int64, N: `STANDS`, `CLEAN`, or the number of the first attack that changed a right prediction;
         without a radius of the one whose perturbation is the smallest
     distance : float64, N: norm of the perturbation that broke it; 0 for `CLEAN`, NaN for `STANDS`
-    seconds : that each attack took
+    seconds, passes : that each attack took
     survived : int64, N: how many of the attacks an earlier run is known to have tried in vain
     """
 
@@ -42,6 +42,7 @@ class Fates:
     distance: Tensor
     seconds: tuple[float, ...]
     survived: Tensor
+    passes: tuple[Passes, ...] = ()
 
     @property
     def standing(self) -> int:
@@ -62,8 +63,9 @@ class Fates:
                 attacked=int(((self.broken_by == STANDS) | (self.broken_by >= number)).sum()),
                 broken=int((self.broken_by == number).sum()),
                 seconds=seconds,
+                passes=passes,
             )
-            for number, seconds in zip(numbers, self.seconds, strict=True)
+            for number, seconds, passes in zip(numbers, self.seconds, self.passes, strict=True)
         )
 
 
@@ -103,7 +105,7 @@ def cascade(
     """
     right, n = predictions == images.labels, len(images)
     network: Network | None = None
-    seconds = [0.0] * len(attacks)
+    seconds, passes = [0.0] * len(attacks), [Passes()] * len(attacks)
     fates = Fates(
         broken_by=torch.where(right, STANDS, CLEAN),
         distance=torch.where(right, math.nan, torch.zeros(n, dtype=torch.float64)),
@@ -120,16 +122,18 @@ def cascade(
             todo = _todo(attack, number, fresh, fates)
             told = partial(live, _threat(attack), number, attack.name) if live else lambda passed, standing: None
             told(len(chunk) - len(todo), int((fates.broken_by[chunk] == STANDS).sum()) - len(todo))
+            before = network.passes if network else Passes()
             run = _attack if attack.ball.is_bounded else _shorten
             for part in run(network, images, todo, number, attack, fates, settings, worst) if network else ():
                 if record:
                     record.note(part, number, attacks, fates)
                 told(len(part), int((fates.broken_by[part] == STANDS).sum()))
             seconds[number - 1] += time.perf_counter() - started
+            passes[number - 1] += (network.passes if network else before) - before
         if record:
             record.keep(fresh, attacks, fates)
         progress(len(chunk))
-    return replace(fates, seconds=tuple(seconds))
+    return replace(fates, seconds=tuple(seconds), passes=tuple(passes))
 
 
 def _todo(attack: Planned, number: int, places: Tensor, fates: Fates) -> Tensor:

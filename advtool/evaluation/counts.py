@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from advtool.prepared import Passes
 from advtool.registry import Planned
 
 
@@ -16,11 +17,12 @@ class Share:
 
 @dataclass(frozen=True)
 class AttackCount:
-    """Of one attack of an ensemble: images it was run on, images it broke, and how long it took."""
+    """Of one attack of an ensemble: images it was run on, images it broke, how long it took, and what for."""
 
     attacked: int
     broken: int
     seconds: float
+    passes: Passes = field(default_factory=Passes)
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def _entry(parts: Sequence[EntryCount], in_turn: bool) -> EntryCount:
             attacked=sum(row.attacked for row in rows),
             broken=sum(row.broken for row in rows),
             seconds=(sum if in_turn else max)(row.seconds for row in rows),
+            passes=sum((row.passes for row in rows), Passes()),
         )
         for rows in zip(*(part.breakdown for part in parts), strict=True)
     )

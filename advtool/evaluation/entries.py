@@ -121,5 +121,7 @@ def _row(attack: Planned, count: AttackCount) -> dict[str, Any]:
         **{name: options[name] for name in ("attack", "steps", "restarts", "eot")},
         "attacked": count.attacked,
         "broken": count.broken,
+        "forward": count.passes.forward,
+        "backward": count.passes.backward,
         "seconds": round(count.seconds, 3),
     }

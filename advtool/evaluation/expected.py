@@ -21,7 +21,7 @@ from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
 from advtool.evaluation.counts import AttackCount, Counts, EntryCount
 from advtool.evaluation.plan import Evaluation, Stage
 from advtool.evaluation.transfer import targeted_shares
-from advtool.prepared import LIKE, Network, differs, untouched
+from advtool.prepared import LIKE, Network, Passes, differs, untouched
 
 
 def is_random(model: nn.Module, images: Images, settings: Settings) -> bool:
@@ -66,9 +66,9 @@ def _entry(
     """The counts of a stage."""
     standing = torch.zeros_like(clean)
     worst = torch.zeros(len(images), dtype=torch.int64)
-    seconds = [0.0] * len(stage.attacks)
+    seconds, passes = [0.0] * len(stage.attacks), [Passes()] * len(stage.attacks)
     for places, batch in images.batches(torch.arange(len(images))):
-        standing[places], worst[places] = _under(plan, stage, network, batch, settings, seconds)
+        standing[places], worst[places] = _under(plan, stage, network, batch, settings, seconds, passes)
         progress(len(places))
     n, right = len(images), float(clean.sum())
     return EntryCount(
@@ -77,14 +77,22 @@ def _entry(
         float(standing.sum()),
         n - right,
         max(0.0, right - float(standing.sum())),
-        tuple(AttackCount(n, int((worst == k).sum()), spent) for k, spent in enumerate(seconds, 1)),
+        tuple(
+            AttackCount(n, int((worst == k).sum()), seconds[k - 1], passes[k - 1]) for k in range(1, len(seconds) + 1)
+        ),
         squares=float(standing.square().sum()),
         calls=plan.calls,
     )
 
 
 def _under(
-    plan: Evaluation, stage: Stage, network: Network, batch: Batch, settings: Settings, seconds: list[float]
+    plan: Evaluation,
+    stage: Stage,
+    network: Network,
+    batch: Batch,
+    settings: Settings,
+    seconds: list[float],
+    passes: list[Passes],
 ) -> tuple[Tensor, Tensor]:
     """(share of fresh calls that get each image right at its worst, which attack that is from, 0 for none)."""
     x, y, ids = batch
@@ -92,13 +100,14 @@ def _under(
     left = left + 2 * (left * (1 - left) / plan.calls).sqrt()  # the image itself only where that is no chance
     chosen = torch.zeros(len(x), dtype=torch.int64)
     for number, attack in enumerate(stage.attacks, 1):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), network.passes
         found = attack(network, x, y, ids=ids, seed=seeds.derive(settings.seed, "evaluation"))
         share = _right(network, found, y, plan.calls)
         better = share < left
         worst = torch.where(better.to(x.device)[:, None, None, None], found, worst)
         left, chosen = torch.where(better, share, left), torch.where(better, number, chosen)
         seconds[number - 1] += time.perf_counter() - started
+        passes[number - 1] += network.passes - before
     return _right(network, worst, y, plan.calls), chosen
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,20 @@ Made = tuple[Driver, Callable[[], None]]
 """A driver, and what makes it follow the model's weights."""
 
 
+class Passes(NamedTuple):
+    """How many images went through a network, forwards and backwards."""
+
+    forward: int = 0
+    backward: int = 0
+
+    def __add__(self, other: object) -> "Passes":
+        assert isinstance(other, Passes)
+        return Passes(self.forward + other.forward, self.backward + other.backward)
+
+    def __sub__(self, other: "Passes") -> "Passes":
+        return Passes(self.forward - other.forward, self.backward - other.backward)
+
+
 class Network(nn.Module):
     """A model in eval mode, driven by a faster copy if there is one. Calling it gives the logits that drive an attack.
 
@@ -45,6 +60,7 @@ class Network(nn.Module):
     Attributes
     ----------
     calls : of how many calls attacks take the mean gradient
+    passes : what went through the driver and the model so far
     """
 
     def __init__(
@@ -59,6 +75,7 @@ class Network(nn.Module):
     ):
         super().__init__()
         self.approximate, self.whole, self.random, self.calls = approximate, whole, random, 1
+        self.passes = Passes()
         self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
         self._finite: Tensor | None = None
         self._allowed: Allowed | None = None
@@ -104,6 +121,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits in float32 or float64, N×K. Whether they were finite is found out by `check`, without waiting here."""
+        self.passes += Passes(forward=len(x))
         logits = in_full(self._driver(x))
         finite = logits.detach().isfinite().all()
         self._finite = finite if self._finite is None else self._finite & finite

@@ -78,7 +78,17 @@ def test_every_report_follows_the_schema_and_entries_have_the_same_keys(model, v
         assert [*entry] == KEYS
         assert [*entry["risk"]] == ["classification", "adversarial", "joint", "base"]
         for row in entry["breakdown"]:
-            assert [*row] == ["attack", "steps", "restarts", "eot", "attacked", "broken", "seconds"]
+            assert [*row] == [
+                "attack",
+                "steps",
+                "restarts",
+                "eot",
+                "attacked",
+                "broken",
+                "forward",
+                "backward",
+                "seconds",
+            ]
         risk = entry["risk"]
         assert risk["joint"] == pytest.approx(risk["classification"] + options.get("lam", 1) * risk["adversarial"])
     assert report["checkpoint"]["path"] is None and report["checkpoint"]["sha256"] is None
@@ -140,7 +150,8 @@ def test_python_reports_what_the_command_does(advtool, checkpoint, validate):
             del report[name]
         for entry in report["adversarial"]:
             for row in entry["breakdown"]:
-                del row["seconds"]
+                for cost in ("seconds", "forward", "backward"):
+                    del row[cost]
     assert made == printed and [*made] == [*printed]
 
 
@@ -166,7 +177,8 @@ def test_two_processes_report_what_one_does(advtool, checkpoint):
     two = json.loads(done.stdout)
     for entry in one["adversarial"] + two["adversarial"]:
         for row in entry["breakdown"]:
-            del row["seconds"]
+            for cost in ("seconds", "forward", "backward"):
+                del row[cost]
     assert two["adversarial"] == one["adversarial"]
     assert two["clean"] == one["clean"] and two["flags"] == one["flags"]
 
@@ -187,7 +199,7 @@ def test_parts_report_what_the_whole_does():
             del report[name]
         for entry in report["adversarial"]:
             for row in entry["breakdown"]:
-                assert row.pop("seconds") > 0
+                assert all(row.pop(cost) > 0 for cost in ("seconds", "forward", "backward"))
     assert one == two
 
 
