@@ -19,6 +19,12 @@ CALLS = 20
 """By how many fresh calls an image of a random model is judged, unless more are asked for."""
 
 
+_TOWARDS = {"apgd-t", "fab-t"}
+
+_RATIOS = {"apgd-dlr": 3, "apgd-t": 4}
+"""How many classes the differences of logits ratios want."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """What is run at one radius, for one entry of the report or for several.
@@ -138,6 +144,18 @@ class Evaluation:
         """What the version of AutoAttack is called in the report, if it is one."""
         name, _, version = (self.named or "").partition("-")
         return f"{name} ({version or 'standard'})" if name else None
+
+    def few(self, classes: int) -> str | None:
+        """What a version of AutoAttack does otherwise for want of classes, if it does."""
+        planned = self.stages[0].attacks if self.named and classes > 1 else ()
+        wanted = {each.name: each.options.get("target_classes", 9) for each in planned if each.name in _TOWARDS}
+        without = [each.name for each in planned if classes < _RATIOS.get(each.name, 0)]
+        fewer = [f"{name} has {classes - 1} of {count} targets" for name, count in wanted.items() if classes <= count]
+        if without:
+            fewer.append(
+                f"{' and '.join(without)} follow{'s' * (len(without) == 1)} differences of logits, not their ratio"
+            )
+        return f"{classes} classes: {'; '.join(fewer)}" if fewer else None
 
     def for_random(self) -> "Evaluation":
         """The same for a model whose calls differ: of AutoAttack the version that is made for those.

@@ -186,6 +186,9 @@ class Running:
         self._model, self._matching = _fitted(self._subject, images.head.classes, told)
         if self._base:
             self._other = _base(self._base, self._model, self._subject.name)
+        few = self._plan.few(_outputs(self._model, images))
+        if few:
+            warnings.warn(Note(few), stacklevel=2)
         self._random = is_random(self._model, images, self._settings)
         if self._random:
             self._take_random()
@@ -207,6 +210,11 @@ class Running:
         """Refuse labels beyond the model's classes, of images whose classes have no names."""
         if isinstance(self._model, Classifier):
             match(images.head.classes, self._model.spec.classes)
+
+
+def _outputs(model: nn.Module, images: Images) -> int:
+    """How many classes the model tells apart, as far as it says so."""
+    return len(model.spec.classes) if isinstance(model, Classifier) else images.head.num_classes
 
 
 def _fitted(subject: Subject, classes: tuple[str, ...], told: str) -> tuple[nn.Module, Matching | None]:

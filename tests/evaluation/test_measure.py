@@ -18,6 +18,7 @@ from advtool.evaluation.curves import strongest_of
 from advtool.evaluation.entries import described, plateau, risk
 from advtool.evaluation.measure import accuracies, correct_clean, measure
 from advtool.evaluation.plan import Evaluation
+from advtool.prepared import Passes
 from advtool.registry import get
 
 
@@ -31,7 +32,7 @@ def counted(model, stages, images=None, settings=SETTINGS, **more):
 
 
 def without_times(counts):
-    rows = ([replace(row, seconds=0.0) for row in entry.breakdown] for entry in counts.entries)
+    rows = ([replace(row, seconds=0.0, passes=Passes()) for row in entry.breakdown] for entry in counts.entries)
     return replace(
         counts,
         entries=tuple(replace(entry, breakdown=tuple(r)) for entry, r in zip(counts.entries, rows, strict=True)),

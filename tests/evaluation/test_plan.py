@@ -62,3 +62,24 @@ def test_plans():
     assert [stage.read_at for stage in curve.stages] == [(1, 3, 9)] * 2 and curve.passes == 7 and curve.plateau
     search = Evaluation.of(adv="l2", eps=0.5, search_step_size=True)
     assert search.searches and not search.plateau and len(search.stages[0].candidates) == 5
+
+
+@pytest.mark.parametrize(
+    ("attack", "adv", "classes", "said"),
+    [
+        ("autoattack", "l2", 10, None),
+        ("autoattack", "l1", 9, "9 classes: fab-t has 8 of 9 targets"),
+        ("autoattack", "linf", 5, "5 classes: apgd-t has 4 of 9 targets; fab-t has 4 of 9 targets"),
+        (
+            "autoattack-plus",
+            "l2",
+            2,
+            "2 classes: apgd-t has 1 of 9 targets; fab-t has 1 of 9 targets; "
+            "apgd-dlr and apgd-t follow differences of logits, not their ratio",
+        ),
+        ("autoattack-rand", "l2", 2, "2 classes: apgd-dlr follows differences of logits, not their ratio"),
+        ("apgd-t", "l2", 2, None),
+    ],
+)
+def test_what_autoattack_does_for_want_of_classes_is_said(attack, adv, classes, said):
+    assert Evaluation.of(adv=adv, eps=0.5, attack=attack).few(classes) == said
