@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from advtool.ball import Ball
 
-OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted", "eot")
+TRANSFER = ("momentum", "diversity", "translation")
+"""What can be asked of attacks that are made for other models than the one attacked."""
+
+OPTIONS = ("steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted", "eot", *TRANSFER)
 """What can be asked of attacks."""
 
 _UNASKED = {"restarts": 1, "targeted": False, "eot": 1}
@@ -150,9 +153,9 @@ class Planned:
         return bool(self.options.get("targeted", False))
 
     def to_json(self) -> dict[str, Any]:
-        """All that was chosen or follows from it; null for what the attack does not take."""
+        """All that was chosen or follows from it; null for what the attack does not take, `TRANSFER` apart."""
         where = {"adv": self.ball.name, "eps": self.ball.eps if self.ball.is_bounded else None}
-        return {"attack": self.name, **where, **dict.fromkeys(OPTIONS), **self.options}
+        return {"attack": self.name, **where, **dict.fromkeys(OPTIONS[: -len(TRANSFER)]), **self.options}
 
 
 def get(name: str) -> Attack:
@@ -224,6 +227,8 @@ def _takes(*names: str) -> frozenset[str]:
 
 _APGD = "advtool.attacks.apgd:apgd"
 _SEARCHES = _takes("steps", "restarts", "targeted", "eot")
+_MI_FGSM = "advtool.attacks.mi_fgsm:mi_fgsm"
+_MOMENTUM = _takes("steps", "step_size", "targeted", "eot", *TRANSFER)
 _EVERY = tuple(NORMS)
 _MINIMAL = _takes("steps", "targeted", "eot")
 
@@ -241,6 +246,10 @@ ATTACKS = {
         Attack("apgd-ce", _APGD, _SEARCHES, fixed={"loss": "ce"}),
         Attack("apgd-dlr", _APGD, _SEARCHES - {"targeted"}, fixed={"loss": "dlr", "targeted": False}),
         Attack("apgd-t", "advtool.attacks.apgd:apgd_t", _SEARCHES - {"targeted"}),
+        Attack("mi-fgsm", _MI_FGSM, _MOMENTUM, resolved="advtool.attacks.mi_fgsm:resolved"),
+        Attack(
+            "di-mi-fgsm", _MI_FGSM, _MOMENTUM, preset={"diversity": 0.5}, resolved="advtool.attacks.mi_fgsm:resolved"
+        ),
         Attack("fast", "advtool.attacks.fast:fast", _takes("steps", "eot")),
         Attack("cw", "advtool.attacks.cw:cw", _MINIMAL, norms=("l2",), minimal=True),
         Attack("ddn", "advtool.attacks.ddn:ddn", _MINIMAL, norms=("l2",), minimal=True),

@@ -92,7 +92,7 @@ def test_zero_is_zero(name):
     ("name", "asked", "words"),
     [
         ("fgsm", {"steps": 7}, "steps: fgsm has no such option; pgd, "),
-        ("apgd", {"step_size": 0.1}, "step_size: apgd has no such option; pgd do"),
+        ("apgd", {"step_size": 0.1}, "step_size: apgd has no such option; pgd, mi-fgsm, di-mi-fgsm do"),
         ("cw", {"restarts": 9}, "restarts"),
         ("apgd-t", {"targeted": True}, "targeted"),
         ("apgd-dlr", {"targeted": True}, "targeted"),

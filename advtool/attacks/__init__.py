@@ -11,6 +11,7 @@ from advtool.attacks.fab import fab, fab_t
 from advtool.attacks.fast import fast
 from advtool.attacks.fgsm import fgsm
 from advtool.attacks.fmn import fmn
+from advtool.attacks.mi_fgsm import mi_fgsm
 from advtool.attacks.pgd import pgd
 from advtool.attacks.sdf import sdf
 from advtool.attacks.sigma_zero import sigma_zero
@@ -19,4 +20,5 @@ from advtool.ball import L0, L1, L2, Ball, Linf
 from advtool.threat import Threat
 
 __all__ = ["L0", "L1", "L2", "Ball", "Linf", "Threat"]
-__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fast", "fgsm", "fmn", "pgd", "sdf", "sigma_zero", "square"]
+__all__ += ["apgd", "apgd_t", "cw", "ddn", "fab", "fab_t", "fast", "fgsm", "fmn", "mi_fgsm", "pgd", "sdf", "sigma_zero"]
+__all__ += ["square"]

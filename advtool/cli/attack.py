@@ -7,6 +7,7 @@ from advtool import norms, registry
 from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
 from advtool.cli.resizing import Resized
 from advtool.cli.smoothing import Smoothing
+from advtool.cli.transferring import Transferring
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
 from advtool.values import fraction, listed
@@ -49,7 +50,7 @@ class Steps(Ascent):
         metavar="K",
         minimum=0,
         help="Steps, or queries of square.",
-        unset="50 (pgd), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
+        unset="50 (pgd), 10 (mi-fgsm, di-mi-fgsm), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
     )
 
 
@@ -74,6 +75,7 @@ class Written(Options):
 class Attack(
     Goal,
     Steps,
+    Transferring,
     Checkpoint,
     Smoothing,
     Input,

@@ -171,7 +171,10 @@ class Ascent(Options):
     panel: ClassVar[str] = "Attack"
 
     step_size: float | None = option(
-        "--step-size", metavar="A", help="Length of a step, on the [0,1] pixel scale.", unset="2.5·eps/steps"
+        "--step-size",
+        metavar="A",
+        help="Length of a step, on the [0,1] pixel scale.",
+        unset="2.5·eps/steps; eps/steps in mi-fgsm",
     )
     random_start: bool | None = option(
         "--random-start/--no-random-start",

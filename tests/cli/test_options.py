@@ -45,7 +45,7 @@ VALUES = {
     **{"of": "logit", "baseline": "0.5", "variance": "0.5", "target": "3", "points": "5", "columns": "3"},
     **{"names": "a", "method": "smoothgrad", "lam": "0.5", "base": "other.safetensors", "per_sample": "p.jsonl"},
     **{"objective": "fast", "beta": "2", "replays": "2", "eps_warmup": "1.5", "noise": "0.125", "width": "0.5"},
-    **{"awp": "0.0078125", "eot": "4", "calls": "30"},
+    **{"awp": "0.0078125", "eot": "4", "calls": "30", "diversity": "0.25", "translation": "3"},
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
     **{"weight_decay": "0.25", "schedule": "step", "lr_drops": "1", "lr_drop_factor": "0.5"},
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
@@ -68,6 +68,7 @@ ALONGSIDE = {
 """What an option needs beside it."""
 
 ATTACK_OPTIONS = {"steps", "step_size", "random_start", "restarts", "loss", "keep", "targeted", "eot"}
+TRANSFER = {"momentum", "diversity", "translation"}
 FOREIGN = {"arch", "normalize", "weights", "pretrained"}
 ELSEWHERE = {"data_root", "download"}
 OF_SHARDS = {"image_key", "label_key"}
@@ -90,14 +91,14 @@ class Case:
 def parameters(attack: str) -> set[str]:
     """The options that the function of an attack has and its name leaves open; read off the function itself."""
     entry = registry.ATTACKS[attack]
-    return set(inspect.signature(entry.load()).parameters) & ATTACK_OPTIONS - set(entry.fixed)
+    return set(inspect.signature(entry.load()).parameters) & (ATTACK_OPTIONS | TRANSFER) - set(entry.fixed)
 
 
 def cases() -> Iterator[Case]:
     for name, attack in registry.ATTACKS.items():
         norm = attack.made_for()[0]
         chosen = ("--attack", name, "--adv", norm, "--eps", "1" if norm == "l0" else "0.5")
-        yield Case("attack", name, chosen, frozenset(ATTACK_OPTIONS - parameters(name)))
+        yield Case("attack", name, chosen, frozenset((ATTACK_OPTIONS | TRANSFER) - parameters(name)))
         lacking = ATTACK_OPTIONS - {"keep", "targeted"} - parameters(name)
         lacking |= set() if name == "pgd" else {"search_step_size"}
         lacking |= set() if attack.minimal else {"curve"}
