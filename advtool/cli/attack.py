@@ -50,7 +50,8 @@ class Steps(Ascent):
         metavar="K",
         minimum=0,
         help="Steps, or queries of square.",
-        unset="50 (pgd), 10 (mi-fgsm, di-mi-fgsm), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
+        unset="50 (pgd), 10 (mi-fgsm, di-mi-fgsm), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000"
+        " (square)",
     )
 
 

@@ -66,7 +66,8 @@ class Search(Ascent):
         metavar="K[,K…]",
         parse=counts,
         help="Steps of the attack, or queries of square; several give a curve of pgd.",
-        unset="50 (pgd), 10 (mi-fgsm, di-mi-fgsm), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000 (square)",
+        unset="50 (pgd), 10 (mi-fgsm, di-mi-fgsm), 100 (apgd, fab, fast, sdf), 1000 (cw, ddn, fmn, sigma-zero), 5000"
+        " (square)",
     )
     curve: bool = option(
         "--curve",
