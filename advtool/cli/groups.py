@@ -238,7 +238,15 @@ class CheckpointOutput(Options):
     resume: bool = option(
         "--resume",
         default=False,
-        help="Go on from the last epoch in OUT.state, which an unfinished run with -o leaves.",
+        help="Go on from the last epoch in OUT.state, which an unfinished run with -o leaves; with more --epochs from"
+        " the end of a finished run too.",
+        recorded=False,
+    )
+    keep_state: bool = option(
+        "--keep-state",
+        default=False,
+        needs="out",
+        help="Leave OUT.state, which holds the moments of the optimizer, beside a finished run too.",
         recorded=False,
     )
 

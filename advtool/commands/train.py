@@ -22,11 +22,12 @@ from advtool.io import checkpoints, streams
 from advtool.io.checkpoints import CheckpointFile
 from advtool.models import importing, pretrained
 from advtool.options import declarations
+from advtool.training import resuming
 from advtool.training.curves import Curves, named
 from advtool.training.divergence import Diverged
 from advtool.training.run import TrainingRun
 from advtool.training.setup import resizing
-from advtool.training.state import StateFile
+from advtool.training.state import State, StateFile
 from advtool.training.watched import check, fitted
 
 CONVERSION = ("init", "pretrained", "download", "normalize", "weights", "arch", "width", "hidden", "epochs")
@@ -81,9 +82,6 @@ def run(options: Train) -> None:
 
 def _train(run: TrainingRun, place: output.Destination, options: Train, complete: Complete) -> None:
     """Train once and report."""
-    if options.resume and _is_complete(place.path):
-        console.say(f"{place.name} is complete, nothing to resume")
-        return
     metrics = complete(run, place)
     if not distributed.processes().is_first:
         return
@@ -104,9 +102,11 @@ def _complete(
     state_file = StateFile(path, {**run.resolved(), "images": run.fingerprint()})
     start = state_file.read() if options.resume else None
     if options.resume and path and _is_complete(path):
-        metrics = run.take_over(checkpoints.read(streams.open_path(path, regular=True)))
-        console.say(f"{path} is complete")
-        return metrics
+        left = resuming.take_over(run, checkpoints.read(streams.open_path(path, regular=True)))
+        if not isinstance(left, State):
+            console.say(f"{path} is complete, nothing to resume")
+            return left
+        state_file.extend(start := left)
     tested = _check_test(run, options, test_images)
     announce(run, reason, start)
     is_first = distributed.processes().is_first
@@ -126,7 +126,8 @@ def _complete(
     metrics = _test(run, options, test_images) if tested else {}
     if place:
         place.write(run.to_bytes(metrics))
-    state_file.remove()
+    if not options.keep_state:
+        state_file.remove()
     distributed.barrier()
     return metrics
 

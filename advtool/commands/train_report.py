@@ -21,7 +21,15 @@ def announce(run: TrainingRun, reason: str, start: State | None) -> None:
     if config.attacks and config.epochs >= _OVERFITS and not config.val and run.data.head.shape[1] > 28:
         console.say("robust accuracy overfits in long runs (Rice et al. 2020): --val 0.1 keeps the best epoch")
     if start:
-        console.say(f"resuming after epoch {len(start.history)}")
+        console.say(f"resuming after epoch {len(start.history)}{_planned(start)}")
+
+
+def _planned(start: State) -> str:
+    """What is new where a run goes on that was planned for fewer epochs."""
+    if not start.extended or start.extended[-1]["after"] != len(start.history):
+        return ""
+    fresh = "" if start.moments else "; the optimizer begins anew, since --keep-state did not keep its moments"
+    return f" of {start.extended[-1]['epochs']}: the rate is now that of the longer run{fresh}"
 
 
 def report(run: TrainingRun, destination: output.Destination, metrics: dict, json: bool) -> None:
@@ -54,7 +62,7 @@ def report(run: TrainingRun, destination: output.Destination, metrics: dict, jso
     if selected and selected["by"] != "last":
         accuracy = f" ({100 * selected['accuracy']:.2f}%)" if "accuracy" in selected else ""
         console.say("kept epoch {epoch} of {of}: {by}".format(**selected) + accuracy)
-    if destination.path:
+    if destination.path and not run.taken_over:
         console.say(f"wrote {destination.name}")
 
 

@@ -220,7 +220,8 @@ class Trainer:
         check_history(state.history, config)
         check_tensors(parts["model"], weights, "model")
         steps = len(state.history) * self._per_epoch() if self.batches.n else None
-        check_moments(parts["optimizer"], self.model.net, parts["model"], config, steps)
+        if state.moments:
+            check_moments(parts["optimizer"], self.model.net, parts["model"], config, steps)
         check_tensors(parts["objective"], self.objective.state(), "objective", flexible=1)
         check_tensors(parts["average"], self.average.state() if self.average else {}, "average")
         index = chosen(state.history, config.select)

@@ -28,7 +28,6 @@ from advtool.training.curves import Curves
 from advtool.training.loop import Observer, Silent, Trainer
 from advtool.training.options import Training
 from advtool.training.parallel import synchronized
-from advtool.training.selection import is_over
 from advtool.training.setup import (
     TrainingData,
     check_batches,
@@ -38,7 +37,7 @@ from advtool.training.setup import (
     resizing,
     start_from,
 )
-from advtool.training.state import State, check_same
+from advtool.training.state import State
 from advtool.training.watched import fitted, matched
 
 
@@ -75,6 +74,8 @@ class TrainingRun:
         self.source, self.asked, self.device, self.init = source, asked, device, init
         self._watched = curves or Curves()
         self.history: list[dict] = []
+        self.extended: tuple[dict, ...] = ()
+        self.taken_over = False
         self.last_state: State | None = None
         self._read = images
 
@@ -145,7 +146,11 @@ class TrainingRun:
         head = self.data.head
         return {
             "model": self.model.spec.to_json(),
-            "training": self.config.to_json() | {"init": self.init.sha256 if self.init else None},
+            "training": {
+                **self.config.to_json(),
+                "init": self.init.sha256 if self.init else None,
+                **({"extended": [*self.extended]} if self.extended else {}),
+            },
             "data": {
                 "source": self.source.name,
                 "split": self.data.images.split,
@@ -194,7 +199,7 @@ class TrainingRun:
             self.history = list(state.history)
             save(state)
 
-        self.last_state = start
+        self.last_state, self.extended = start, start.extended if start else ()
         watching = observer or Silent()
         self.history = Trainer(self.model, batches, self.config, watching, measure, keep).run(start)
 
@@ -207,28 +212,6 @@ class TrainingRun:
 
     def _settings(self) -> Settings:
         return Settings(self.device, seed=self.config.seed, amp=self.config.amp)
-
-    def take_over(self, file: CheckpointFile) -> dict:
-        """Instead of training, take history and metrics from the checkpoint of this very run; returns the metrics.
-
-        Raises
-        ------
-        AdvtoolError
-            if the checkpoint is not of this run, or of one that was interrupted
-        """
-        names, resolved = ("training", "data", "curves", "seed", "device"), self.resolved()
-        history, metrics = file.meta.get("history") or [], file.meta.get("metrics")
-        is_own = isinstance(history, list) and all(isinstance(record, dict) for record in history)
-        if not (is_own and isinstance(metrics, dict)):
-            raise AdvtoolError(f"{file.path}: no checkpoint of a training run; -f starts anew")
-        resolved["training"]["epochs_done"] = len(history)
-        now = {name: resolved.get(name) for name in names}
-        before = {name: file.meta.get(name) for name in names}
-        check_same(before, json.loads(json.dumps(now)), file.path)
-        if not is_over(history, self.config.epochs):
-            raise AdvtoolError(f"{file.path}: holds an interrupted run whose .state is gone; -f starts anew")
-        self.history = history
-        return metrics
 
     def rewind(self) -> None:
         """Go back to what the last whole epoch would have kept, after an interruption.

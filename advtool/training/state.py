@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from advtool.errors import AdvtoolError
+from advtool.errors import AdvtoolError, UsageError
 from advtool.io import checkpoints, regular, streams
 from advtool.io.atomic import whole_file
 from advtool.io.checkpoints import CheckpointFile
@@ -28,11 +28,15 @@ class State:
     parts : a dict of tensors for each of `PARTS`: the weights, the optimiser's moments, what the objective carries
         from batch to batch, the weights' moving average, and the weights that are kept, if those are not the model's
     name : of the file that it was read from
+    extended : what to record of a run that goes on from it for longer than it was planned, see `longer`
+    moments : whether the optimiser's moments are among the parts; else they begin anew
     """
 
     parts: dict[str, dict[str, Tensor]]
     history: tuple[dict, ...]
     name: str = "state"
+    extended: tuple[dict, ...] = ()
+    moments: bool = True
 
     @property
     def kept(self) -> dict[str, Tensor]:
@@ -46,24 +50,28 @@ class State:
 
     @classmethod
     def from_file(cls, file: CheckpointFile, run: dict) -> "State":
-        """Read back; the state must be of the same run. Whether it is whole is seen when a run goes on from it.
+        """Read back; the state must be of the same run, or of a shorter one.
+
+        Whether it is whole is seen when a run goes on from it.
 
         Raises
         ------
         AdvtoolError
             naming the first setting that differs
+        UsageError
+            if fewer epochs are wanted now
         """
         before, history = file.meta.get("run"), file.meta.get("history")
         if not (file.meta.get("state") and isinstance(before, dict) and isinstance(history, list)):
             raise AdvtoolError(f"{file.path}: not the state of a training run")
-        check_same(before, run, file.path)
+        extended = longer(before, run, file.path, len(history))
         parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
         for name, value in file.tensors.items():
             part, _, name_there = name.partition("/")
             if part not in parts:
                 raise AdvtoolError(f"{file.path}: not the state of a training run, with {name} in it")
             parts[part][name_there] = value
-        return cls(parts, tuple(history), file.path)
+        return cls(parts, tuple(history), file.path, extended)
 
 
 def snapshot(model: Classifier) -> dict[str, Tensor]:
@@ -95,7 +103,7 @@ class StateFile:
 
     Parameters
     ----------
-    run : what identifies the run; a state is taken up only by the same run
+    run : what identifies the run; a state is taken up only by the same run, or a longer one
     """
 
     def __init__(self, out: Path | None, run: dict):
@@ -117,7 +125,14 @@ class StateFile:
         """The state, or None if there is none."""
         if not (self.path and self.path.exists()):
             return None
-        return State.from_file(checkpoints.read(streams.open_path(self.path, regular=True)), self._run)
+        state = State.from_file(checkpoints.read(streams.open_path(self.path, regular=True)), self._run)
+        self.extend(state)
+        return state
+
+    def extend(self, state: State) -> None:
+        """From now on the run is one that goes on from `state`."""
+        if state.extended:
+            self._run["training"]["extended"] = [*state.extended]
 
     def write(self, state: State) -> None:
         if self.path:
@@ -140,3 +155,45 @@ def check_same(before: dict, now: dict, path: str, prefix: str = "") -> None:
             check_same(old, new, path, f"{prefix}{name}.")
         elif old != new:
             raise AdvtoolError(f"{path}: was made with {prefix}{name} {old}, not {new}; resume with the same options")
+
+
+def longer(before: dict, now: dict, path: str, done: int, moments: bool = True) -> tuple[dict, ...]:
+    """What to record of a run that goes on from what an earlier one left: how that was planned, where it shows.
+
+    Nothing is recorded of a longer run that took the same steps until now, which one planned so long would have taken:
+    the rate has been the same, and the optimiser keeps its moments.
+
+    Parameters
+    ----------
+    before, now : the run as it was resolved and as it is
+    path : of the file that says how it was
+    done : epochs that are done
+    moments : whether the optimiser's are there
+
+    Returns
+    -------
+    A record of each time that the run was extended: ``after`` so many epochs, planned for ``epochs``, with the
+    ``lr_drops`` of that plan, and whether the optimiser kept its ``moments``.
+
+    Raises
+    ------
+    AdvtoolError
+        naming the first setting that differs
+    UsageError
+        if fewer epochs are wanted now
+    """
+    was, wanted = before.get("training"), now["training"]
+    if not isinstance(was, dict) or type(was.get("epochs")) is not int or was["epochs"] == wanted["epochs"]:
+        extended = tuple(was.get("extended", ())) if isinstance(was, dict) else ()
+        check_same(before, {**now, "training": {**wanted, **({"extended": [*extended]} if extended else {})}}, path)
+        return extended
+    extended = tuple(was.get("extended", ()))
+    rest = {name: value for name, value in was.items() if name != "extended"}
+    plan = {name: was.get(name) for name in ("epochs", "lr_drops")}
+    check_same({**before, "training": rest}, {**now, "training": {**wanted, **plan}}, path)
+    if wanted["epochs"] < was["epochs"]:
+        raise UsageError(f"fewer than the {was['epochs']} of the run in {path}", "epochs", wanted["epochs"])
+    early = [[drop for drop in run["lr_drops"] or () if drop < done] for run in (was, wanted)]
+    if moments and (wanted["schedule"] == "constant" or (wanted["schedule"] == "step" and early[0] == early[1])):
+        return extended
+    return (*extended, {"after": done, **plan, "moments": moments})
