@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool import norms, registry
-from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
+from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Talk
+from advtool.cli.outgoing import Resume, ShardOutput
 from advtool.cli.resizing import Resized
 from advtool.cli.smoothing import Smoothing
 from advtool.cli.transferring import Transferring

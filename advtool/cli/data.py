@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from advtool.cli.groups import DryRun, Input, Report, ShardOutput, Talk
+from advtool.cli.groups import DryRun, Input, Report, Talk
+from advtool.cli.outgoing import ShardOutput
 from advtool.cli.resizing import RESIZING, Resized
 from advtool.errors import UsageError
 from advtool.options import Options, Table, option

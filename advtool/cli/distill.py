@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool.cli.groups import Account, Checkpoint, DryRun, Input, Resume, ShardOutput, Talk
+from advtool.cli.groups import Account, Checkpoint, DryRun, Input, Talk
+from advtool.cli.outgoing import Resume, ShardOutput
 from advtool.groups import Machine, Memory, Precision
 from advtool.options import Options, option
 

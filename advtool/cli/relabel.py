@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool.cli.groups import Account, DryRun, Foreign, Input, ShardOutput, Talk
+from advtool.cli.groups import Account, DryRun, Foreign, Input, Talk
+from advtool.cli.outgoing import ShardOutput
 from advtool.datasets.rules import RULES
 from advtool.errors import UsageError
 from advtool.groups import Machine

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from advtool.cli.groups import CheckpointOutput, DryRun, Input, Report, Talk
+from advtool.cli.groups import DryRun, Input, Report, Talk
+from advtool.cli.outgoing import CheckpointOutput
 from advtool.options import Options, option
 from advtool.training.options import Training
 

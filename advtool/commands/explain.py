@@ -9,7 +9,7 @@ import torch
 from advtool import device as devices
 from advtool.cli import console, output
 from advtool.cli.explain import Explain
-from advtool.cli.groups import ShardOutput
+from advtool.cli.outgoing import ShardOutput
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
 from advtool.commands.shard_output import ShardDestination, shard_destination
 from advtool.data.arrays import Images, load

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from advtool import distributed
 from advtool.cli import console, output
-from advtool.cli.groups import ShardOutput
+from advtool.cli.outgoing import ShardOutput
 from advtool.data.sources import Source
 from advtool.errors import UsageError
 from advtool.io.atomic import StandardOutput
