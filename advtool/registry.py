@@ -60,6 +60,11 @@ class Attack:
         """The norms that it is made for."""
         return with_directions() if self.norms is None else self.norms
 
+    @property
+    def follows_losses(self) -> bool:
+        """Whether it follows the losses of several models, and not only their mean logits."""
+        return self.gradients and not self.minimal and self.name != "fast"
+
     def load(self) -> Callable[..., Tensor]:
         """The function."""
         function: Callable[..., Tensor] = load(self.function)

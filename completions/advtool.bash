@@ -14,6 +14,7 @@ _advtool() {
     "attack:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t mi-fgsm di-mi-fgsm fast cw ddn fmn sdf sigma-zero fab fab-t square" -- "$word")); return ;;
     "attack:--adv") COMPREPLY=($(compgen -W "l2 linf l1 l0" -- "$word")); return ;;
     "attack:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
+    "attack:--ensemble") COMPREPLY=($(compgen -W "logits losses" -- "$word")); return ;;
     "attack:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "attack:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "attack:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
@@ -58,7 +59,7 @@ _advtool() {
     "verify:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
   esac
   case "$command" in
-    "attack") words="--attack --adv --eps --targeted --attack-correct-only --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "attack") words="--attack --adv --eps --targeted --attack-correct-only --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --ensemble --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "data") words="--list --info --verify --colour --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "distill") words="--robust --ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --max-memory --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "eval") words="--ckpt --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --attack --steps --curve --search-step-size --step-size --random-start --no-random-start --restarts --loss --eot --lam --calls --base --checks --no-checks --strict --per-sample --save-adversarial --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;

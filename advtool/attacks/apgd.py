@@ -71,7 +71,7 @@ def apgd(
         clean = exact_logits(model, inputs)
     classes = clean.shape[1]
     function = LOSSES["margin" if loss == "dlr" and classes < 3 else loss]
-    if function is log_odds and plain(model).random:
+    if function is log_odds and plain(model).averages:
         function = cross_entropy  # their means differ
 
     def objective(logits: Tensor, rows: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ from torch import Tensor, nn
 
 from advtool import seeds
 from advtool.attacks.guard import attack, gradient_of, numbered
-from advtool.attacks.losses import log_odds
+from advtool.attacks.losses import cross_entropy, log_odds
 from advtool.ball import Ball
+from advtool.prepared import plain
 
 
 @attack()
@@ -52,7 +53,7 @@ def fgsm(
     if random_start and ball.eps > 0:
         delta = ball.random(inputs, numbered(inputs, ids), seeds.derive(seed, "start"))
         x, alpha = (inputs + delta).clamp(0, 1), 1.25 * ball.eps
-    _, _, gradient = gradient_of(model, x, log_odds, labels)
+    _, _, gradient = gradient_of(model, x, cross_entropy if plain(model).parts else log_odds, labels)
     if ball.eps == 0:
         return x
     return ball.inside(x + alpha * ball.ascent(-gradient if targeted else gradient, x), inputs)

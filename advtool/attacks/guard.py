@@ -81,23 +81,26 @@ def logits_of(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def gradient_of(model: nn.Module, x: Tensor, loss: Callable[..., Tensor], *of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(logits, N×K; loss, N; its gradient in x), of a random model the means of `Network.calls` calls; without a graph.
+    """(logits, N×K; loss, N; its gradient in x), without a graph: of a random model the means of `Network.calls` calls,
+    of an ensemble whose losses are averaged those of its `Network.parts`.
 
     Parameters
     ----------
     loss : takes logits N×K and what else is given, returns N
     """
-    calls = model.calls if isinstance(model, Network) else 1
+    calls: list[nn.Module] = [model]
+    if isinstance(model, Network):
+        calls = [*(model.parts or calls)] * model.calls
     x = x.detach().requires_grad_(True)
     found: list[Tensor] = []
-    for _ in range(calls):
-        logits = logits_of(model, x)
+    for asked in calls:
+        logits = logits_of(asked, x)
         value = loss(logits, *of)
         (gradient,) = torch.autograd.grad(value.sum(), x)
         went_back(model, x)
         now = [logits.detach(), value.detach(), gradient]
         found = [total + each for total, each in zip(found, now, strict=True)] if found else now
-    logits, value, gradient = (total / calls for total in found) if calls > 1 else found
+    logits, value, gradient = (total / len(calls) for total in found) if len(calls) > 1 else found
     return logits, value, gradient
 
 

@@ -4,14 +4,35 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool import norms, registry
-from advtool.cli.groups import Account, Ascent, Checkpoint, DryRun, Input, Talk
+from advtool.cli.groups import Account, Ascent, DryRun, Foreign, Input, Talk
 from advtool.cli.outgoing import Resume, ShardOutput
 from advtool.cli.resizing import Resized
 from advtool.cli.smoothing import Smoothing
-from advtool.cli.transferring import Transferring
+from advtool.cli.transferring import AVERAGED, Transferring
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
 from advtool.values import fraction, listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surrogates(Foreign):
+    """The models that are attacked, one or several together."""
+
+    panel: ClassVar[str] = "Model"
+
+    ckpt: tuple[str, ...] = option(
+        "--ckpt",
+        metavar="FILE|DIR|-",
+        default=(),
+        help="Checkpoint, or another library's folder of one; repeat it to attack several together.",
+        unset="stdin, if that carries safetensors",
+    )
+    ensemble: str | None = option(
+        "--ensemble",
+        choices=AVERAGED,
+        help="What is averaged over several checkpoints.",
+        unset="logits",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +99,7 @@ class Attack(
     Goal,
     Steps,
     Transferring,
-    Checkpoint,
+    Surrogates,
     Smoothing,
     Input,
     Resized,

@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from advtool.options import Options, option
 
+AVERAGED = ("logits", "losses")
+"""What can be averaged over the models of an ensemble."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Transferring(Options):

@@ -2,21 +2,26 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from advtool import device as devices
 from advtool import distributed, norms, registry
 from advtool.cli import console, output
 from advtool.cli.attack import Attack
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
+from advtool.commands.ensembles import check_averaged, together
 from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
 from advtool.data.beginning import begin
 from advtool.data.sources import Source
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
 from advtool.errors import UsageError
+from advtool.io.checkpoints import CheckpointFile
 from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import noisy, restore
+from advtool.models.classifier import Classifier
 from advtool.registry import Planned
 
 
@@ -26,14 +31,22 @@ def run(options: Attack) -> None:
     attack = _planned(options)
     if options.attack_correct_only and attack.targeted:
         raise UsageError("is for untargeted attacks", "attack_correct_only")
-    file, data = open_checkpoint(options.ckpt, options.data, options)
+    files, data = [], options.data
+    for name in options.ckpt or (None,):
+        file, data = open_checkpoint(name, data, options)
+        files.append(file)
+    check_averaged(options.ensemble, len(files), [attack.attack])
     source = replace(options, data=data).open()
     suffix = f"{attack.name}-{options.adv}"
     target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
-    model = noisy(restore(file), options.noise).to(device)
+    models = [noisy(restore(file), options.noise).to(device) for file in files]
     amp = devices.use_amp(options.amp, device)
-    settings = devices.Settings(device, options.batch_size or images_at_a_time(model.spec.shape), options.seed, amp)
-    preprocessing = options.preprocessing(preprocessing_of(file, model))
+    settings = devices.Settings(device, options.batch_size or images_at_a_time(models[0].spec.shape), options.seed, amp)
+    preprocessing, *others = dict.fromkeys(
+        options.preprocessing(preprocessing_of(file, model)) for file, model in zip(files, models, strict=True)
+    )
+    if others:
+        raise UsageError("the checkpoints want images of other sizes: --size says one for all", "ckpt")
     options = _resolved(options, attack, source, settings)
     record = {
         "command": "attack",
@@ -42,7 +55,7 @@ def run(options: Attack) -> None:
         **({"noise": options.noise} if options.noise else {}),
         "seed": options.seed,
         "amp": settings.amp,
-        "checkpoint": {"sha256": file.sha256, "arch": model.spec.arch},
+        **_recorded(files, models, options.ensemble),
         "format": options.format,
     }
     if options.dry_run:
@@ -52,23 +65,33 @@ def run(options: Attack) -> None:
         return
     reader = source.open()
     begun = begin(reader, preprocessing)
-    check_size(model, begun.shape, source.name, file, "--size")
-    model = fit(model, reader.head, source.name, file)
+    for file, model in zip(files, models, strict=True):
+        check_size(model, begun.shape, source.name, file, "--size")
+    models = [fit(model, reader.head, source.name, file) for file, model in zip(files, models, strict=True)]
+    attacked, known = together(models, files, options.ensemble), models[0].spec.classes
     if options.eps is not None:
         norms.check_radius(options.adv, options.eps, begun.shape)
     if begun.preprocessing:
         record["preprocessing"] = begun.preprocessing.to_json()
-    after = begun.head.after(options.history(), record, classes=model.spec.classes, num_classes=len(model.spec.classes))
+    after = begun.head.after(options.history(), record, classes=known, num_classes=len(known))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()
     todo = target.todo(after, itertools.islice(begun.samples, options.limit))
     with distributed.joined(), console.bar(f"attacking ({attack.name})", options.limit) as advance:
         check = SampleChecker(after, preprocessing=begun.preprocessing)
         how = (settings, tally, options.format, options.attack_correct_only, advance)
-        target.write(after, adversarial_samples(todo, check, model, attack, *how))
+        target.write(after, adversarial_samples(todo, check, attacked, attack, *how))
     console.say(f"wrote {tally.describe()} to {target.name}")
     if options.json:
         console.account({**record, "data": source.name, "output": target.name, **tally.to_json()})
+
+
+def _recorded(files: Sequence[CheckpointFile], models: Sequence[Classifier], ensemble: str | None) -> dict[str, Any]:
+    """What a head says of the models."""
+    described = [{"sha256": file.sha256, "arch": model.spec.arch} for file, model in zip(files, models, strict=True)]
+    if len(described) == 1:
+        return {"checkpoint": described[0]}
+    return {"checkpoints": described, "ensemble": ensemble or "logits"}
 
 
 def _planned(options: Attack) -> Planned:
@@ -90,4 +113,5 @@ def _resolved(options: Attack, attack: Planned, source: Source, settings: device
         device=str(settings.device),
         batch_size=settings.batch_size,
         amp=settings.amp,
+        ensemble="logits" if len(options.ckpt) > 1 and options.ensemble is None else options.ensemble,
     )

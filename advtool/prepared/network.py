@@ -1,6 +1,6 @@
 """What attacks see of a model: a fast way to its gradients, and the model itself, which has the last word."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from advtool.errors import AdvtoolError
 from advtool.memory import keep_freed
 from advtool.models.classifier import Classifier
+from advtool.models.ensemble import Ensemble
 from advtool.prepared.folding import Folded
 from advtool.prepared.untouched import untouched
 
@@ -60,6 +61,7 @@ class Network(nn.Module):
     Attributes
     ----------
     calls : of how many calls attacks take the mean gradient
+    parts : of an ensemble whose losses are averaged the networks of its members
     passes : what went through the driver and the model so far
     """
 
@@ -75,7 +77,7 @@ class Network(nn.Module):
     ):
         super().__init__()
         self.approximate, self.whole, self.random, self.calls = approximate, whole, random, 1
-        self.passes = Passes()
+        self.passes, self.parts = Passes(), tuple[Network, ...]()
         self._exact, self._driver, self.refresh = (exact,), driver or exact, refresh
         self._finite: Tensor | None = None
         self._allowed: Allowed | None = None
@@ -115,6 +117,11 @@ class Network(nn.Module):
         return success if self._allowed is None else success & self._allowed(x, labels)
 
     @property
+    def averages(self) -> bool:
+        """Whether losses and gradients are means of several calls, so that it matters which loss they are of."""
+        return bool(self.random or self.parts)
+
+    @property
     def exact(self) -> nn.Module:
         """The model itself."""
         return self._exact[0]
@@ -129,6 +136,8 @@ class Network(nn.Module):
 
     def check(self) -> None:
         """Raise AdvtoolError if logits have not been finite since the last time."""
+        for part in self.parts:
+            part.check()
         finite, self._finite = self._finite, None
         if finite is not None and not finite:
             raise not_finite()
@@ -159,6 +168,8 @@ def prepare(
     """
     if isinstance(model, Network):
         return model
+    if isinstance(model, Ensemble):
+        return _together(model, [prepare(member, like, amp) for member in model.members])
     keep_freed()
     whole, dtype, like = part or model, torch.bfloat16 if amp else torch.float32, like[:LIKE].detach()
     with torch.inference_mode(False), untouched(model):
@@ -182,7 +193,29 @@ def prepare(
 
 def plain(model: nn.Module) -> Network:
     """The network of a model that is driven as it is."""
+    if isinstance(model, Ensemble):
+        return _together(model, [plain(member) for member in model.members])
     return model if isinstance(model, Network) else Network(model)
+
+
+def _together(model: Ensemble, members: Sequence[Network]) -> Network:
+    """The network of an ensemble, driven by those of its members."""
+
+    def refresh() -> None:
+        for member in members:
+            member.refresh()
+
+    random = [member.random for member in members]
+    found = Network(
+        model,
+        lambda x: torch.stack([member(x) for member in members]).mean(0),
+        refresh,
+        approximate=any(member.approximate for member in members),
+        whole=any(member.whole for member in members),
+        random=True if True in random else None if None in random else False,
+    )
+    found.parts = tuple(members) if model.losses else ()
+    return found
 
 
 def exact(model: nn.Module) -> nn.Module:

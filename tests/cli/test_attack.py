@@ -220,3 +220,28 @@ def test_each_stage_of_a_pipe_can_say_what_it_did_as_json(shell, checkpoint):
     said = {report["command"]: report for report in map(json.loads, done.stderr.splitlines())}
     assert said["relabel"]["kept"] == said["attack"]["n"] == said["distill"]["n"] == 30
     assert said["attack"]["eps"] == 1 and said["distill"]["last"] < said["distill"]["first"]
+
+
+def test_several_checkpoints_are_attacked_together(advtool, checkpoint, tmp_path):
+    assert advtool("train", "--arch", "mlp", "--epochs", "2", "--seed", "1", "-o", "other.safetensors").returncode == 0
+    options = ["attack", "--split", "test", "-n", "60", "--adv", "linf", "--eps", "0.1", "--attack", "mi-fgsm"]
+    both = [*options, "--ckpt", checkpoint, "--ckpt", "other.safetensors"]
+    made = {}
+    for ensemble in ("logits", "losses"):
+        done = advtool(*both, "--ensemble", ensemble, "-o", f"{ensemble}.tar")
+        assert done.returncode == 0, done.stderr.decode()
+        images = load(resolve(str(tmp_path / f"{ensemble}.tar")))
+        made[ensemble] = images.pixels
+        record = images.head.records[-1]
+        assert record["ensemble"] == ensemble and len({each["sha256"] for each in record["checkpoints"]}) == 2
+        assert "checkpoint" not in record
+    assert not np.array_equal(made["logits"], made["losses"])
+    plain = advtool(*both, "-o", "plain.tar")
+    assert plain.returncode == 0 and np.array_equal(load(resolve(str(tmp_path / "plain.tar"))).pixels, made["logits"])
+    refused = advtool(*options, "--ckpt", checkpoint, "--ensemble", "losses", "-o", "no.tar")
+    assert refused.returncode == 2 and b"--ensemble losses: is for several checkpoints" in refused.stderr
+    refused = advtool(*(word if word != "mi-fgsm" else "fab" for word in both), "--ensemble", "losses", "-o", "no.tar")
+    assert refused.returncode == 2 and b"--ensemble: losses is for attacks that follow one: fgsm, pgd" in refused.stderr
+    assert advtool("train", "--data", "patterns", "-n", "200", "--epochs", "0", "-o", "far.safetensors").returncode == 0
+    refused = advtool(*options, "--ckpt", checkpoint, "--ckpt", "far.safetensors", "-o", "no.tar")
+    assert refused.returncode in (1, 2) and refused.stderr.count(b"\n") == 1 and not (tmp_path / "no.tar").exists()
