@@ -2,7 +2,7 @@
 _advtool() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words command="${COMP_WORDS[1]}"
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack data distill eval explain plot relabel theory train verify --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack data distill eval explain plot relabel theory train transfer verify --help --version" -- "$word"))
     return
   fi
   case "$command" in
@@ -56,10 +56,18 @@ _advtool() {
     "train:--augment") COMPREPLY=($(compgen -W "none crop flip crop+flip crop+flip+jitter+rotate rrc rrc+flip" -- "$word")); return ;;
     "train:--select") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     "train:--eval-data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
+    "transfer:--attack") COMPREPLY=($(compgen -W "fgsm pgd apgd apgd-ce apgd-dlr apgd-t mi-fgsm di-mi-fgsm fast cw ddn fmn sdf sigma-zero fab fab-t square" -- "$word")); return ;;
+    "transfer:--adv") COMPREPLY=($(compgen -W "l2 linf l1 l0" -- "$word")); return ;;
+    "transfer:--loss") COMPREPLY=($(compgen -W "ce dlr margin" -- "$word")); return ;;
+    "transfer:--ensemble") COMPREPLY=($(compgen -W "logits losses" -- "$word")); return ;;
+    "transfer:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
+    "transfer:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
+    "transfer:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
+    "transfer:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "verify:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
   esac
   case "$command" in
-    "attack") words="--attack --adv --eps --targeted --attack-correct-only --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --ensemble --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "attack") words="--attack-correct-only --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --ensemble --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "data") words="--list --info --verify --colour --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "distill") words="--robust --ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --max-memory --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "eval") words="--ckpt --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --attack --steps --curve --search-step-size --step-size --random-start --no-random-start --restarts --loss --eot --lam --calls --base --checks --no-checks --strict --per-sample --save-adversarial --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
@@ -72,6 +80,7 @@ _advtool() {
     "theory mle") words="--variances --dim --eps --mu --penalty --convention --residual --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "theory tradeoff") words="--dim --eta --p --eps --train-eps --lam --t --all-linear --check --samples --seed --errata --plot --json -q --quiet -v --verbose -h --help" ;;
     "train") words="--data --split --data-root --download --image-key --label-key -n --limit --adv --eps --steps --step-size --random-start --no-random-start --objective --lam --beta --replays --attack-correct-only --eps-warmup --awp --noise --arch --width --hidden --top-pixels --init --pretrained --normalize --weights --epochs --optimizer --lr --momentum --weight-decay --schedule --lr-drops --lr-drop-factor --label-smoothing --augment --size --ema --no-ema --ema-decay --val --select --eval-data --eval-every --plot --test-limit --trials -o --out -f --force --resume --keep-state --batch-size --seed --device --amp --no-amp --max-memory --workers --compile --no-compile --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "transfer") words="--attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --target --ensemble --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "verify") words="--data --source --json --ckpt --arch --normalize --weights --seed --device --batch-size -q --quiet -v --verbose -h --help" ;;
     *) return ;;
   esac

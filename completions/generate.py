@@ -20,11 +20,12 @@ from advtool.cli.plot import Plot
 from advtool.cli.relabel import Relabel
 from advtool.cli.theory import MODELS
 from advtool.cli.train import Train
+from advtool.cli.transfer import Transfer
 from advtool.cli.verify import Verify
 from advtool.data.catalogue import ENTRIES
 from advtool.options import Options, declarations, types
 
-KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, Verify, *MODELS.values())
+KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, Transfer, Verify, *MODELS.values())
 OR_FILES = ("--data", "--eval-data")
 """Options whose value is a named dataset, or a file just as well."""
 

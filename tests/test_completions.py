@@ -28,7 +28,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 def test_bash_completes_commands_options_and_choices():
-    assert complete(["advtool", "tr"]) == ["train"]
+    assert complete(["advtool", "tr"]) == ["train", "transfer"]
     assert complete(["advtool", "train", "--ep"]) == ["--eps", "--eps-warmup", "--epochs"]
     assert complete(["advtool", "eval", "--adv", "l"]) == ["l2", "linf", "l1", "l0"]
     assert complete(["advtool", "eval", "--attack", "a"]) == [

@@ -36,7 +36,7 @@ class Surrogates(Foreign):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Goal(Options):
+class Threatened(Options):
     """What the attack is to do."""
 
     panel: ClassVar[str] = "Adversary"
@@ -54,6 +54,14 @@ class Goal(Options):
     targeted: bool = option(
         "--targeted", default=False, help="Push each image towards the label it carries.", unset="away from it"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal(Threatened):
+    """What the attack is to do, and to which images."""
+
+    panel: ClassVar[str] = "Adversary"
+
     attack_correct_only: bool = option(
         "--attack-correct-only",
         default=False,

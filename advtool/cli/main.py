@@ -75,6 +75,7 @@ def _register() -> None:
     from advtool.cli.plot import Plot
     from advtool.cli.relabel import Relabel
     from advtool.cli.train import Train
+    from advtool.cli.transfer import Transfer
     from advtool.cli.verify import Verify
 
     command(app, Train, "advtool.commands.train:run")
@@ -83,6 +84,7 @@ def _register() -> None:
     command(app, Relabel, "advtool.commands.relabel:run")
     command(app, Evaluate, "advtool.commands.evaluate:run")
     command(app, Explain, "advtool.commands.explain:run")
+    command(app, Transfer, "advtool.commands.transfer:run")
     command(app, Verify, "advtool.commands.verify:run")
     command(app, Data, "advtool.commands.data:run")
     command(app, Plot, "advtool.commands.plot:run")

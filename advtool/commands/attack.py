@@ -10,6 +10,7 @@ from advtool import device as devices
 from advtool import distributed, norms, registry
 from advtool.cli import console, output
 from advtool.cli.attack import Attack
+from advtool.cli.transfer import Transfer
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
 from advtool.commands.ensembles import check_averaged, together
 from advtool.commands.shard_output import shard_destination
@@ -28,7 +29,7 @@ from advtool.registry import Planned
 def run(options: Attack) -> None:
     """Attack a stream."""
     device, reason = devices.choose(options.device)
-    attack = _planned(options)
+    attack = planned(options)
     if options.attack_correct_only and attack.targeted:
         raise UsageError("is for untargeted attacks", "attack_correct_only")
     files, data = [], options.data
@@ -94,12 +95,12 @@ def _recorded(files: Sequence[CheckpointFile], models: Sequence[Classifier], ens
     return {"checkpoints": described, "ensemble": ensemble or "logits"}
 
 
-def _planned(options: Attack) -> Planned:
+def planned(options: Attack | Transfer) -> Planned:
     """The attack with its ball and settings; what it cannot do is refused."""
     if options.eps is not None:
         norms.check_radius(options.adv, options.eps)
     ball = norms.ball(options.adv, math.inf if options.eps is None else options.eps)
-    asked = {name: getattr(options, name) for name in registry.OPTIONS}
+    asked = {name: getattr(options, name, None) for name in registry.OPTIONS}
     return registry.get(options.attack).plan(ball, asked)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from attack_problems import Curved, batch, check_contained, digits, linear_problem, survivors
+from attack_problems import Curved, batch, check_contained, linear_problem, survivors
 from torch import nn
 
 from advtool import registry
@@ -127,26 +127,3 @@ def test_names_preset_what_they_say_and_bad_values_are_refused():
     for asked, words in (({"translation": 4}, "odd"), ({"diversity": 1.5}, "probability"), ({"momentum": -1.0}, "0")):
         with pytest.raises(UsageError, match=words):
             registry.get("mi-fgsm").plan(Linf(0.1), asked)
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_more_of_a_network_falls_to_attacks_made_to_transfer(seed):
-    """On the digits, from one small network to another of another kind, at one radius and one number of steps."""
-    (x, y), (tx, ty) = digits("train"), digits("test")
-    nets = []
-    for index, hidden in enumerate((64, 200)):
-        with torch.random.fork_rng():
-            torch.manual_seed(10 * seed + index)
-            net = nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
-            optimizer = torch.optim.Adam(net.parameters(), 0.01)
-            for _ in range(60):
-                optimizer.zero_grad()
-                nn.functional.cross_entropy(net(x), y).backward()
-                optimizer.step()
-        nets.append(net.eval())
-    source, target = nets
-    left = {}
-    for name, asked in (("pgd", {"steps": 10, "keep": "best"}), ("mi-fgsm", {})):
-        found = registry.get(name).plan(Linf(0.15), asked)(source, tx, ty, early_stop=name == "pgd")
-        left[name] = int(survivors(target, found, ty).sum())
-    assert left["mi-fgsm"] < left["pgd"]

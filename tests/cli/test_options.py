@@ -22,11 +22,12 @@ from advtool.cli.explain import Explain
 from advtool.cli.main import app
 from advtool.cli.relabel import Relabel
 from advtool.cli.train import Train
+from advtool.cli.transfer import Transfer
 from advtool.errors import UsageError
 from advtool.options import Options, declarations
 
 COMMANDS: dict[str, type[Options]] = {
-    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Explain, Data)
+    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Transfer)
 }
 
 VALUES = {
@@ -101,6 +102,9 @@ def cases() -> Iterator[Case]:
         norm = attack.made_for()[0]
         chosen = ("--attack", name, "--adv", norm, "--eps", "1" if norm == "l0" else "0.5")
         yield Case("attack", name, chosen, frozenset((ATTACK_OPTIONS | TRANSFER) - parameters(name)))
+        if name in ("pgd", "di-mi-fgsm"):
+            transferred = (ATTACK_OPTIONS | TRANSFER) - parameters(name) - {"keep"}
+            yield Case("transfer", name, chosen, frozenset(transferred))
         lacking = ATTACK_OPTIONS - {"keep", "targeted"} - parameters(name)
         lacking |= set() if name == "pgd" else {"search_step_size"}
         lacking |= set() if attack.minimal else {"curve"}
@@ -186,7 +190,9 @@ def run(*arguments: str) -> tuple[int, str, str]:
 def base(case: Case) -> list[str]:
     """The command line of a case without more."""
     found = [case.command, *case.arguments, "--dry-run"]
-    if case.command in ("attack", "distill", "eval") or (case.command == "explain" and case.entry != "samples"):
+    if case.command in ("attack", "distill", "eval", "transfer") or (
+        case.command == "explain" and case.entry != "samples"
+    ):
         found += ["--ckpt", "model.safetensors"]
     data = "digits" if case.entry in SPLIT else "set.tar"
     return found if case.command == "data" else [*found, "--data", data]
@@ -219,7 +225,7 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
             continue
         beside, other = (
             [] if name in case.unused else ALONGSIDE.get(name, []),
-            OTHER.get(case.entry, {"split": "train"} if case.command == "eval" else {}),
+            OTHER.get(case.entry, OF_COMMANDS.get(case.command, {})),
         )
         line = [
             *base(case),
@@ -244,6 +250,9 @@ OTHER = {
     "interpolate": {"split": "train"},
 }
 """Values for choices whose defaults are those of `VALUES`."""
+
+OF_COMMANDS = {"eval": {"split": "train"}, "transfer": {"split": "train", "target": "other.safetensors"}}
+"""The same for all choices of a command."""
 
 SPLIT = ("clean", "image", "samples")
 """Cases with a source that has parts; the others read a small one."""
