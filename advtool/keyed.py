@@ -23,7 +23,7 @@ def ids_of(keys: Iterable[str]) -> Tensor:
 
 def uniform(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tensor:
     """Numbers uniform in [0, 1), float32; row n of the result depends on ids[n], the seed and the row's shape."""
-    return (_bits(shape, ids, seed) >> 40).bitwise_and((1 << 24) - 1).float() / (1 << 24)
+    return (bits(shape, ids, seed) >> 40).bitwise_and((1 << 24) - 1).float() / (1 << 24)
 
 
 def normal(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tensor:
@@ -32,7 +32,14 @@ def normal(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tenso
     return radius * torch.cos(2 * math.pi * uniform(shape, ids, 2 * seed + 2))
 
 
-def _bits(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tensor:
+def draws(id_: int, first: int, count: int, device: torch.device | None = None) -> Tensor:
+    """Ids of the draws of one example, from a number on: count."""
+    numbers = torch.arange(first, first + count, device=device)
+    return _mix(_mix(numbers + _GOLDEN) + id_)
+
+
+def bits(shape: torch.Size | tuple[int, ...], ids: Tensor, seed: int) -> Tensor:
+    """64 random bits each, int64; row n of the result depends on ids[n], the seed and the row's shape."""
     counter = torch.arange(1, math.prod(shape[1:]) + 1, device=ids.device)
     start = _mix(ids + _wrapped(_mixed(_wrapped(seed * _GOLDEN + 1))))
     return _mix(start[:, None] + counter * _GOLDEN).view(shape)

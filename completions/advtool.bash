@@ -2,7 +2,7 @@
 _advtool() {
   local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" words command="${COMP_WORDS[1]}"
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack data distill eval explain plot relabel theory train transfer verify --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack certify data distill eval explain plot relabel theory train transfer verify --help --version" -- "$word"))
     return
   fi
   case "$command" in
@@ -21,6 +21,10 @@ _advtool() {
     "attack:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "attack:--keep") COMPREPLY=($(compgen -W "best last" -- "$word")); return ;;
     "attack:--format") COMPREPLY=($(compgen -W "float32 png8" -- "$word")); return ;;
+    "certify:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
+    "certify:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
+    "certify:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
+    "certify:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "data:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "data:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "data:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
@@ -68,6 +72,7 @@ _advtool() {
   esac
   case "$command" in
     "attack") words="--attack-correct-only --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --ensemble --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;
+    "certify") words="--ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --sigma --n0 --samples --alpha --radius --family --predict --per-sample --plot --batch-size --seed --device --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "data") words="--list --info --verify --colour --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "distill") words="--robust --ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --resume --seed --device --batch-size --amp --no-amp --max-memory --json -q --quiet -v --verbose --dry-run -h --help" ;;
     "eval") words="--ckpt --arch --normalize --weights --noise --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --attack --steps --curve --search-step-size --step-size --random-start --no-random-start --restarts --loss --eot --lam --calls --base --checks --no-checks --strict --per-sample --save-adversarial --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run -h --help" ;;

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer.main
 
 from advtool.cli.attack import Attack
+from advtool.cli.certify import Certify
 from advtool.cli.data import Data
 from advtool.cli.distill import Distill
 from advtool.cli.evaluate import Evaluate
@@ -25,7 +26,7 @@ from advtool.cli.verify import Verify
 from advtool.data.catalogue import ENTRIES
 from advtool.options import Options, declarations, types
 
-KINDS = (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Plot, Transfer, Verify, *MODELS.values())
+KINDS = (Train, Attack, Distill, Relabel, Evaluate, Certify, Explain, Data, Plot, Transfer, Verify, *MODELS.values())
 OR_FILES = ("--data", "--eval-data")
 """Options whose value is a named dataset, or a file just as well."""
 

@@ -10,6 +10,7 @@ import typer.main
 
 from advtool.cli import main
 from advtool.cli.attack import Attack
+from advtool.cli.certify import Certify
 from advtool.cli.data import Data
 from advtool.cli.distill import Distill
 from advtool.cli.evaluate import Evaluate
@@ -20,7 +21,7 @@ from advtool.cli.train import Train
 from advtool.options import Options
 
 COMMANDS: dict[str, type[Options]] = {
-    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, *MODELS.values())
+    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Certify, Explain, Data, *MODELS.values())
 }
 
 

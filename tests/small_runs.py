@@ -7,6 +7,7 @@ import itertools
 
 CAPS = {
     "-n": 48,
+    "--samples": 400,
     "--columns": 4,
     "--epochs": 1,
     "--eps-warmup": 1,
@@ -23,10 +24,10 @@ FLAGS = {"--amp": "--no-amp"}  # bfloat16 is slow where there are no instruction
 SMALLER = {"--arch": {"resnet50": "resnet18"}, "--data": {"cifar10": "cifar10/"}}
 """Values that stand for others; ``cifar10/`` holds shards."""
 
-IMAGES = {"attack": "16", "distill": "48", "eval": "16", "explain": "2", "relabel": "48", "train": "48"}
+IMAGES = {"attack": "16", "certify": "4", "distill": "48", "eval": "16", "explain": "2", "relabel": "48", "train": "48"}
 """Images that a command uses where the documentation lets it use all."""
 
-_TAKE_CHECKPOINTS = {"attack", "distill", "eval", "explain"}
+_TAKE_CHECKPOINTS = {"attack", "certify", "distill", "eval", "explain"}
 
 
 def smaller(arguments: list[str], piped: bool) -> list[str]:

@@ -67,6 +67,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 def _register() -> None:
     from advtool.cli import theory
     from advtool.cli.attack import Attack
+    from advtool.cli.certify import Certify
     from advtool.cli.command import command
     from advtool.cli.data import Data
     from advtool.cli.distill import Distill
@@ -85,6 +86,7 @@ def _register() -> None:
     command(app, Evaluate, "advtool.commands.evaluate:run")
     command(app, Explain, "advtool.commands.explain:run")
     command(app, Transfer, "advtool.commands.transfer:run")
+    command(app, Certify, "advtool.commands.certify:run")
     command(app, Verify, "advtool.commands.verify:run")
     command(app, Data, "advtool.commands.data:run")
     command(app, Plot, "advtool.commands.plot:run")

@@ -183,7 +183,7 @@ class Running:
         """Put the logits in the order of the images' classes."""
         self._plan.check(images.head.shape)
         told = f"{images.name} and {self._subject.name}"
-        self._model, self._matching = _fitted(self._subject, images.head.classes, told)
+        self._model, self._matching = in_order(self._subject, images.head.classes, told)
         if self._base:
             self._other = _base(self._base, self._model, self._subject.name)
         few = self._plan.few(_outputs(self._model, images))
@@ -217,7 +217,7 @@ def _outputs(model: nn.Module, images: Images) -> int:
     return len(model.spec.classes) if isinstance(model, Classifier) else images.head.num_classes
 
 
-def _fitted(subject: Subject, classes: tuple[str, ...], told: str) -> tuple[nn.Module, Matching | None]:
+def in_order(subject: Subject, classes: tuple[str, ...], told: str) -> tuple[nn.Module, Matching | None]:
     """(the model with its logits in the order of these classes, how they were matched if they differ)."""
     if not isinstance(subject.model, Classifier) or subject.model.spec.classes == classes:
         return subject.model, None
@@ -229,7 +229,7 @@ def _base(base: Subject, model: nn.Module, name: str) -> nn.Module:
     if not isinstance(model, Classifier):
         return base.model
     try:
-        return _fitted(base, model.spec.classes, f"{name} and {base.name}")[0]
+        return in_order(base, model.spec.classes, f"{name} and {base.name}")[0]
     except ClassMismatch as error:
         raise AdvtoolError(f"base {base.name} does not fit {name}: {error}") from None
 

@@ -15,6 +15,7 @@ import pytest
 
 from advtool import registry
 from advtool.cli.attack import Attack
+from advtool.cli.certify import Certify
 from advtool.cli.data import Data
 from advtool.cli.distill import Distill
 from advtool.cli.evaluate import Evaluate
@@ -24,10 +25,10 @@ from advtool.cli.relabel import Relabel
 from advtool.cli.train import Train
 from advtool.cli.transfer import Transfer
 from advtool.errors import UsageError
-from advtool.options import Options, declarations
+from advtool.options import Options, declarations, types
 
 COMMANDS: dict[str, type[Options]] = {
-    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Explain, Data, Transfer)
+    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Certify, Explain, Data, Transfer)
 }
 
 VALUES = {
@@ -54,6 +55,7 @@ VALUES = {
     **{"crop_pct": "0.5", "interpolation": "bilinear", "crop_mode": "squash"},
     **{"eval_data": "more.tar", "eval_every": "2", "test_limit": "9", "trials": "2", "workers": "3"},
     **{"image_key": "png", "label_key": "cls"},
+    **{"sigma": "0.25", "n0": "50", "samples": "2000", "alpha": "0.0625", "radius": "0.125"},
 }
 """A value of each option that is none of its defaults."""
 
@@ -155,6 +157,8 @@ def cases() -> Iterator[Case]:
         yield Case("train", name, arguments, frozenset((every - taken) | {"noise", "hidden"}))
     adversarial = every - {"label_smoothing"} | {"eps", "objective", "eps_warmup", "test_limit", "hidden"}
     yield Case("train", "plain", (), frozenset(adversarial))
+    yield Case("certify", "radii", ("--sigma", "0.5"), frozenset())
+    yield Case("certify", "predict", ("--sigma", "0.5", "--predict"), frozenset({"n0", "radius"}))
     yield Case("distill", "image", (), frozenset())
     yield Case("data", "conversion", ("digits",), frozenset({"json"}))
 
@@ -190,7 +194,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 def base(case: Case) -> list[str]:
     """The command line of a case without more."""
     found = [case.command, *case.arguments, "--dry-run"]
-    if case.command in ("attack", "distill", "eval", "transfer") or (
+    if case.command in ("attack", "certify", "distill", "eval", "transfer") or (
         case.command == "explain" and case.entry != "samples"
     ):
         found += ["--ckpt", "model.safetensors"]
@@ -202,7 +206,8 @@ def typed(kind: type[Options], name: str, other: dict[str, str], default: object
     """An option as it is typed, with a value that is not the default."""
     declared = declarations(kind)[name]
     flag, _, off = declared.spelling.partition("/")
-    return [flag, {**VALUES, **other}[name]] if name in VALUES else [off if default is True else flag]
+    takes_value = name in VALUES and types(kind)[name] is not bool
+    return [flag, {**VALUES, **other}[name]] if takes_value else [off if default is True else flag]
 
 
 def resolved(case: Case, *more: str) -> dict:
@@ -251,7 +256,10 @@ OTHER = {
 }
 """Values for choices whose defaults are those of `VALUES`."""
 
-OF_COMMANDS = {"eval": {"split": "train"}, "transfer": {"split": "train", "target": "other.safetensors"}}
+OF_COMMANDS = {
+    **{key: {"split": "train"} for key in ("eval", "certify")},
+    "transfer": {"split": "train", "target": "other.safetensors"},
+}
 """The same for all choices of a command."""
 
 SPLIT = ("clean", "image", "samples")

@@ -1,0 +1,61 @@
+"""The report of a certification as a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advtool.cli import console
+
+
+def show(report: dict[str, Any]) -> None:
+    """A report as a table, and what it guarantees."""
+    checkpoint, data = report["checkpoint"], report["data"]
+    title = f"{checkpoint['path']} ({checkpoint['arch']}) under noise {report['sigma']:g} on {_data(data)}"
+    rows = [[name, *_cells(entry)] for name, entry in _lines(report)]
+    console.show_table(title, ["certified", "accuracy", "95% interval", "correct"], rows)
+    parts = [f"abstained: {report['abstained']:,}", f"wrong: {report['wrong']:,}"]
+    if report["mean_radius"] is not None:
+        parts.append(f"mean radius: {report['mean_radius']:.4g}")
+    if undecided := max((entry["undecided"] for entry in report["certified"]), default=0):
+        parts.append(f"undecided: {undecided:,}")
+    parts += [f"{report['samples_drawn']:,} draws", f"{report['seconds']:.1f} s"]
+    console.line(", ".join(parts))
+    console.line(report["guarantee"])
+
+
+def compare(reports: Sequence[dict[str, Any]]) -> None:
+    """Reports on several models, or under several sizes of noise, as one table: a column for each."""
+    radii = sorted({entry["radius"] for report in reports for entry in report["certified"]})
+    names = ["clean", "smoothed", *map(_named, radii)]
+    rows = {name: [""] * len(reports) for name in names if any(name == own for r in reports for own, _ in _lines(r))}
+    for column, report in enumerate(reports):
+        for name, entry in _lines(report):
+            rows[name][column] = f"{100 * entry['accuracy']:.2f}%"
+    columns = [f"{Path(each['checkpoint']['path']).stem} {each['sigma']:g}" for each in reports]
+    rows["abstained"] = [f"{report['abstained']:,}" for report in reports]
+    table = [[name, *cells] for name, cells in rows.items()]
+    console.show_table(f"certified accuracy on {_data(reports[0]['data'])}", ["certified", *columns], table)
+    console.line(reports[0]["guarantee"])
+
+
+def _lines(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """(name, entry with an accuracy), one for each line of a report."""
+    smoothed = [] if report["smoothed"] is None else [("smoothed", report["smoothed"])]
+    return [("clean", report["clean"]), *smoothed, *((_named(each["radius"]), each) for each in report["certified"])]
+
+
+def _named(radius: float) -> str:
+    return f"l2 {radius:.4g}"
+
+
+def _cells(entry: dict[str, Any]) -> list[str]:
+    low, high = entry["ci95"]
+    return [
+        f"{100 * entry['accuracy']:.2f}%",
+        f"{100 * low:.1f}–{100 * high:.1f}%",
+        f"{entry['correct']:,}/{entry['n']:,}",
+    ]
+
+
+def _data(data: dict[str, Any]) -> str:
+    return f"{data['source']}{' ' + data['split'] if data['split'] else ''}, {data['n']:,} images"

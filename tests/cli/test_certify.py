@@ -1,0 +1,76 @@
+"""``advtool certify`` as it is typed."""
+
+import json
+import subprocess
+
+import pytest
+from in_process import refusal, run
+from tests_support import COMMAND, environment
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folder with a model that was trained with noise and one that was not."""
+    folder = tmp_path_factory.mktemp("certify")
+    for name, noise in (("noisy", "0.25"), ("plain", "0")):
+        status, _, err = run("train", "--arch", "mlp", "--hidden", 32, "--epochs", 8, "--noise", noise, "-q",
+                             "-o", folder / f"{name}.safetensors")  # fmt: skip
+        assert status == 0, err
+    return folder
+
+
+def report(*words) -> dict:
+    status, out, err = run("certify", *words)
+    assert status == 0, err
+    return json.loads(out)
+
+
+def test_the_noise_is_that_of_training_unless_another_is_asked_for(models):
+    noisy, plain = models / "noisy.safetensors", models / "plain.safetensors"
+    found = report("--ckpt", noisy, "-n", 20, "--samples", 1000)
+    assert found["sigma"] == 0.25 and found["data"]["split"] == "test" and found["data"]["n"] == 20
+    assert [entry["radius"] for entry in found["certified"]] == [0, 0.25, 0.5]
+    assert found["certified"][1]["correct"] >= 12
+    assert "was not trained with noise" in refusal("certify", "--ckpt", plain)
+    several = report("--ckpt", noisy, "--ckpt", plain, "--sigma", "0.25,0.12", "-n", 5, "--samples", 200)
+    assert [each["sigma"] for each in several["models"]] == [0.25, 0.12, 0.25, 0.12]
+
+
+def test_files_figures_and_pipes(models, tmp_path):
+    noisy = models / "noisy.safetensors"
+    samples, plot = tmp_path / "samples.jsonl", tmp_path / "radii.png"
+    arguments = ["--ckpt", noisy, "-n", 12, "--samples", 500, "--per-sample", samples]
+    first = report(*arguments, "--plot", plot)
+    assert plot.read_bytes().startswith(b"\x89PNG") and len(samples.read_text().splitlines()) == 13
+    again = report(*arguments)
+    assert first["certified"] == again["certified"] and len(samples.read_text().splitlines()) == 13
+    piped = subprocess.run(
+        [*COMMAND, "certify", "-n", "12", "--samples", "500"],
+        input=noisy.read_bytes(), capture_output=True, env=environment(), check=True,
+    )  # fmt: skip
+    assert json.loads(piped.stdout)["certified"] == first["certified"]
+    assert json.loads(piped.stdout)["checkpoint"]["sha256"] == first["checkpoint"]["sha256"]
+    both = ["--ckpt", noisy, "--sigma", "0.25,0.5"]
+    assert "one model" in refusal("certify", *both, "--per-sample", samples)
+    assert plot.stat().st_size > 10_000
+    assert "another run" in run("certify", *arguments, "--seed", 1)[2]
+
+
+def test_radii_that_no_votes_can_certify_are_refused(models):
+    noisy = models / "noisy.safetensors"
+    assert "100,000 samples of noise 0.25 certify 0.9529 at most" in refusal("certify", "--ckpt", noisy, "--radius", 1)
+    assert refusal("certify", "--ckpt", noisy, "--sigma", 0).startswith("--sigma")
+    assert "--radius" in refusal("certify", "--ckpt", noisy, "--predict", "--radius", 0.1)
+
+
+def test_a_table_says_what_is_guaranteed(models, monkeypatch):
+    noisy = models / "noisy.safetensors"
+    monkeypatch.setattr("advtool.cli.output.wants_json", lambda flag: flag)
+    status, out, _ = run("certify", "--ckpt", noisy, "-n", 10, "--samples", 500)
+    assert status == 0 and "under noise 0.25 on digits test, 10 images" in out
+    assert "with probability 0.999 at least for each image by itself" in out and "mean radius: 0." in out
+    status, out, _ = run("certify", "--ckpt", noisy, "--sigma", "0.25,0.5", "-n", 6, "--radius", "0.1,0.3", "--family")
+    assert status == 0 and "noisy 0.25" in out and "noisy 0.5" in out and "for all 6 images at once" in out
+    assert out.index("l2 0.1") < out.index("l2 0.3") < out.index("abstained")
+    status, out, _ = run("certify", "--ckpt", noisy, "-n", 6, "--predict")
+    assert status == 0 and "smoothed" in out and "mean radius" not in out
