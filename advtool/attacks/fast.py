@@ -5,6 +5,7 @@ https://arxiv.org/abs/2407.02240): of most images that can be broken one of the 
 queries: where gradients are masked, the red flags say so. It is not AutoAttack, and is not called that.
 """
 
+import math
 from dataclasses import replace
 
 import torch
@@ -41,7 +42,8 @@ def fast(
     Parameters
     ----------
     model, inputs, labels, ball, eot, ids, seed, amp : as of `apgd`
-    steps : gradient steps of a run; of the first one a quarter
+    steps : gradient steps towards the nearest class; a quarter of them away from the label before that, three quarters towards
+        each of the other classes
     target_classes : how many of the classes to try whose logit differs least from the label's, in units of the dual
         norm of the difference of their gradients
     candidates : how many of the classes that are most likely at the inputs to look at for that
@@ -58,36 +60,54 @@ def fast(
     """
     with torch.no_grad():
         clean = exact_logits(model, inputs)
-    classes = clean.shape[1]
     search = Search(
         network=plain(model),
         inputs=inputs,
         labels=labels,
         ball=ball,
-        steps=max(steps // 4, 1) if steps else 0,
+        steps=math.ceil(steps / 4),
         ids=numbered(inputs, ids),
         seed=seeds.derive(seed, "away"),
     )
-    found = search.run(clean, [_away(labels)] if classes > 1 else [], rank=_away(labels))
-    with torch.no_grad():
-        rows = (exact_logits(model, found).argmax(1) == labels).nonzero()[:, 0]
-    if classes < 3 or not len(rows) or ball.eps == 0:
+    found = search.run(clean, [_away(labels)] if clean.shape[1] > 1 else [], rank=_away(labels))
+    rows = _standing(model, found, labels)
+    if clean.shape[1] < 3 or not len(rows) or ball.eps == 0:
         return found
-    x, y = inputs[rows], labels[rows]
-    function = targeted_dlr if classes >= 4 else targeted_margin
-    nearest = _nearest(model, x, y, clean[rows], ball, min(candidates, classes - 1))[:, :target_classes]
+    targets = labels[:, None].repeat(1, min(target_classes, clean.shape[1] - 1))
+    looked_at = min(max(candidates, target_classes), clean.shape[1] - 1)
+    ranked = _nearest(model, inputs[rows], labels[rows], clean[rows], ball, looked_at)
+    targets[rows] = ranked[:, : targets.shape[1]]
+    for name, count, some in ("nearest", steps, targets[:, :1]), ("others", math.ceil(3 * steps / 4), targets[:, 1:]):
+        part = replace(search, inputs=inputs[rows], labels=labels[rows], ids=search.ids[rows])
+        part = replace(part, steps=count, seed=seeds.derive(seed, name))
+        result = part.run(clean[rows], _towards(part.labels, some[rows], clean.shape[1]), rank=_over(part.labels))
+        found = found.index_copy(0, rows, result)
+        rows = rows[_standing(model, result, part.labels)]
+    return found
 
-    def towards(targets: Tensor) -> Objective:
-        return lambda logits, places: function(logits, y[places], targets[places])
 
-    again = replace(search, inputs=x, labels=y, steps=steps, ids=search.ids[rows], seed=seeds.derive(seed, "towards"))
-    objectives = [towards(targets) for targets in nearest.unbind(1)]
-    result = again.run(clean[rows], objectives, rank=lambda logits, places: margin(logits, y[places]))
-    return found.index_copy(0, rows, result)
+@torch.no_grad()
+def _standing(model: nn.Module, found: Tensor, labels: Tensor) -> Tensor:
+    """Places of what is still classified correctly."""
+    return (exact_logits(model, found).argmax(1) == labels).nonzero()[:, 0]
 
 
 def _away(labels: Tensor) -> Objective:
     return lambda logits, rows: log_odds(logits, labels[rows])
+
+
+def _over(labels: Tensor) -> Objective:
+    return lambda logits, rows: margin(logits, labels[rows])
+
+
+def _towards(labels: Tensor, targets: Tensor, classes: int) -> list[Objective]:
+    """An objective for each column of the targets, N×M."""
+    function = targeted_dlr if classes >= 4 else targeted_margin
+
+    def towards(to: Tensor) -> Objective:
+        return lambda logits, rows: function(logits, labels[rows], to[rows])
+
+    return [towards(to) for to in targets.unbind(1)]
 
 
 def _nearest(model: nn.Module, x: Tensor, labels: Tensor, logits: Tensor, ball: Ball, count: int) -> Tensor:
