@@ -42,8 +42,8 @@ def fast(
     Parameters
     ----------
     model, inputs, labels, ball, eot, ids, seed, amp : as of `apgd`
-    steps : gradient steps towards the nearest class; a quarter of them away from the label before that, three quarters towards
-        each of the other classes
+    steps : gradient steps towards the nearest class; a quarter of them away from the label before that, three
+        quarters towards each of the other classes
     target_classes : how many of the classes to try whose logit differs least from the label's, in units of the dual
         norm of the difference of their gradients
     candidates : how many of the classes that are most likely at the inputs to look at for that
