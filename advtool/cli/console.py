@@ -3,10 +3,9 @@
 import json
 import signal
 import sys
+import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from advtool.cli.encoding import is_unicode, shown
@@ -15,13 +14,13 @@ from advtool.errors import Note
 from advtool.visible import bounded, visible
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
     from rich.table import Table
     from rich.text import Text
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
 _LONGEST_LINE, _LONGEST_CELL = 2000, 300
 _level = NORMAL
+_said = 0.0
 
 
 def set_level(quiet: bool, verbose: bool) -> None:
@@ -44,8 +43,15 @@ def _speaks() -> bool:
 
 def say(text: str) -> None:
     """One line on stderr, unless -q."""
+    global _said
     if _speaks():
-        print(f"advtool: {_plain(text)}", file=sys.stderr, flush=True)
+        _said = time.monotonic()
+        print(f"advtool: {plain(text)}", file=sys.stderr, flush=True)
+
+
+def last_said() -> float:
+    """When the last line was said, on the monotonic clock."""
+    return _said
 
 
 def detail(text: str) -> None:
@@ -56,7 +62,7 @@ def detail(text: str) -> None:
 
 def error(text: str) -> None:
     """The one line that says why the command failed."""
-    print(f"advtool: error: {_plain(text.strip())}", file=sys.stderr, flush=True)
+    print(f"advtool: error: {plain(text.strip())}", file=sys.stderr, flush=True)
 
 
 def trace() -> None:
@@ -78,10 +84,10 @@ def account(report: dict) -> None:
 
 def line(text: str) -> None:
     """One line on stdout: a part of a report."""
-    print(_plain(text))
+    print(plain(text))
 
 
-def _plain(text: str, longest: int = _LONGEST_LINE) -> str:
+def plain(text: str, longest: int = _LONGEST_LINE) -> str:
     """Text that may come from outside, on one line and of bounded length."""
     return bounded(visible(text), longest)
 
@@ -111,97 +117,6 @@ def install_warnings() -> None:
             detail(f"warning: {message} ({filename}:{lineno})")
 
     warnings.showwarning = show
-
-
-@contextmanager
-def bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar of images; yields a function to call with the number done since the last call.
-
-    Parameters
-    ----------
-    total : number of images, None if it is not known
-    """
-    with training_bar(total) as advance:
-        yield lambda count: advance(count, description, "")
-
-
-@contextmanager
-def live(description: str, total: int | None, images: int | None) -> Iterator["Live"]:
-    """The same, with a line for each attack of an ensemble: see `Live`.
-
-    Parameters
-    ----------
-    total : images to go through, each as often as it is
-    images : number of images
-    """
-    with _bars() as progress:
-        yield Live(progress, description, total, images)
-
-
-class Live:
-    """A bar of all that is done, and one for each attack of an ensemble, with the accuracy so far and a time to go."""
-
-    def __init__(self, progress: "Progress | None", description: str, total: int | None, images: int | None):
-        self._progress, self._images = progress, images
-        self._tasks: dict[tuple[str, int], TaskID] = {}
-        self._counts: dict[tuple[str, int], tuple[int, int]] = {}
-        self._whole = progress.add_task(description, total=total, rate="", behind="") if progress else None
-
-    def __call__(self, count: int) -> None:
-        """So many more images were gone through."""
-        if self._progress and self._whole is not None:
-            self._progress.update(self._whole, advance=count)
-
-    def attack(self, threat: str, number: int, name: str, passed: int, standing: int) -> None:
-        """So many more images went through this attack of the ensemble against a threat, and so many of these stand."""
-        if not self._progress:
-            return
-        key = threat, number
-        if key not in self._tasks:
-            described = _plain(f"{threat} {name}")
-            self._tasks[key] = self._progress.add_task(described, total=self._images, rate="", behind="")
-        seen, stood = self._counts.get(key, (0, 0))
-        self._counts[key] = seen + passed, stood + standing
-        share = f"{100 * (stood + standing) / (seen + passed):.2f}% stand"
-        self._progress.update(self._tasks[key], advance=passed, behind=share)
-
-
-@contextmanager
-def training_bar(total: int | None) -> Iterator[Callable[[float, str, str], None]]:
-    """A progress bar of images with words before and behind it: call it with (number done, before, behind)."""
-    with _bars() as progress:
-        if progress is None:
-            yield lambda count, before, behind: None
-            return
-        task = progress.add_task("", total=total, rate="", behind="")
-
-        def advance(count: float, before: str, behind: str) -> None:
-            speed = progress.tasks[0].speed
-            rate = f"{speed:,.0f} images/s" if speed else ""
-            progress.update(task, advance=count, description=_plain(before), behind=_plain(behind), rate=rate)
-
-        yield advance
-
-
-@contextmanager
-def _bars() -> Iterator["Progress | None"]:
-    """Where bars are shown; None if they are not."""
-    if not shows_bars():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[behind]}", markup=False),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield progress
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]], to_stderr: bool = False) -> None:
@@ -235,4 +150,4 @@ def _words(content: object, stream: TextIO, longest: int = _LONGEST_CELL) -> "Te
     """What stands in a table or over it, with nothing in it taken for markup."""
     from rich.text import Text
 
-    return Text(shown(_plain(str(content), longest), stream))
+    return Text(shown(plain(str(content), longest), stream))

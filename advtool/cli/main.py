@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 import advtool
-from advtool.cli import console, encoding, failures, meant, standard
+from advtool import progress
+from advtool.cli import bars, console, encoding, failures, meant, standard
 from advtool.errors import AdvtoolError, unknown
 
 INTERRUPTED = 130
@@ -101,6 +102,7 @@ def main() -> None:
     encoding.install()
     standard.install()
     console.install_warnings()
+    progress.watch(bars.bar)
     sys.excepthook = console.show_bug
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
@@ -120,7 +122,8 @@ def _end(number: int, _: object) -> None:
 
 def _run() -> int:
     try:
-        result = app(prog_name="advtool", standalone_mode=False)
+        with bars.taken_away():
+            result = app(prog_name="advtool", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except AdvtoolError as error:

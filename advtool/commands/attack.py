@@ -1,14 +1,14 @@
 """What ``advtool attack`` does once its options are read."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from advtool import device as devices
 from advtool import distributed, norms, registry
-from advtool.cli import console, output
+from advtool.cli import bars, console, output
 from advtool.cli.attack import Attack
 from advtool.cli.transfer import Transfer
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
@@ -17,6 +17,7 @@ from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
 from advtool.data.beginning import begin
 from advtool.data.sources import Source
+from advtool.data.watching import expecting
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
 from advtool.errors import UsageError
 from advtool.io.checkpoints import CheckpointFile
@@ -77,8 +78,9 @@ def run(options: Attack) -> None:
     after = begun.head.after(options.history(), record, classes=known, num_classes=len(known))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()
-    todo = target.todo(after, itertools.islice(begun.samples, options.limit))
-    with distributed.joined(), console.bar(f"attacking ({attack.name})", options.limit) as advance:
+    with distributed.joined(), bars.bar(f"attacking ({attack.name})", options.limit) as advance:
+        samples = expecting(begun.samples, reader, options.limit, partial(advance, 0))
+        todo = target.todo(after, samples)
         check = SampleChecker(after, preprocessing=begun.preprocessing)
         how = (settings, tally, options.format, options.attack_correct_only, advance)
         target.write(after, adversarial_samples(todo, check, attacked, attack, *how))

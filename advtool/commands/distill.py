@@ -1,19 +1,19 @@
 """What ``advtool distill`` does once its options are read."""
 
-import itertools
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from advtool import device as devices
 from advtool import distributed
-from advtool.cli import console, output
+from advtool.cli import bars, console, output
 from advtool.cli.distill import Distill
 from advtool.commands.checkpoints import check_classes, check_size, open_checkpoint
 from advtool.commands.shard_output import shard_destination
 from advtool.data.arrays import SampleChecker
 from advtool.data.matching import ClassMismatch
 from advtool.data.sources import Reader, Source
+from advtool.data.watching import expecting
 from advtool.datasets.distilled import DistilledTally, Recipe, default_recipe, distilled_samples
 from advtool.datasets.representation import representation
 from advtool.datasets.starts import Noise, Starts, gather, pool_of
@@ -85,8 +85,9 @@ def run(options: Distill) -> None:
     console.detail(f"device: {reason}")
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {begun.starts.described}")
     tally = DistilledTally()
-    todo = target.todo(head, itertools.islice(begun.samples, options.limit))
-    with distributed.joined(), console.training_bar(begun.n) as advance:
+    with distributed.joined(), bars.training_bar(begun.n) as advance:
+        samples = expecting(begun.samples, reader, options.limit, lambda total: advance(0, "distilling", "", total))
+        todo = target.todo(head, samples)
 
         def progress(count: float, distance: float) -> None:
             advance(count, "distilling", f"relative distance {distance:.3f}")

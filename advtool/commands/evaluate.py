@@ -11,7 +11,7 @@ import torch
 
 from advtool import device as devices
 from advtool import distributed
-from advtool.cli import console, output, standard
+from advtool.cli import bars, console, output, standard
 from advtool.cli.evaluate import Evaluate
 from advtool.commands.checkpoints import applied, check_classes, check_size, open_checkpoint, preprocessing_of
 from advtool.commands.report import compare, show
@@ -144,11 +144,12 @@ def _check(inputs: Inputs, numbers: Sequence[int], parts: Parts) -> None:
 def _measure(running: Sequence[Running], parts: Parts, passes: int) -> None:
     """Every model on one part after another."""
     with ExitStack() as stack:
-        advance: console.Live | None = None
+        advance: bars.Live | None = None
         for images in parts:
-            total = None if parts.n is None else len(running) * passes * parts.n
-            count = None if parts.n is None else len(running) * parts.n
-            advance = advance or stack.enter_context(console.live("evaluating", total, count))
+            count = None if parts.expected is None else len(running) * parts.expected
+            total = None if count is None else passes * count
+            advance = advance or stack.enter_context(bars.live("evaluating", total, count))
+            advance.expect(total, count)
             for each in running:
                 each.add(images, advance)
 

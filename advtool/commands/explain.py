@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from advtool import device as devices
-from advtool.cli import console, output
+from advtool.cli import bars, console, output
 from advtool.cli.explain import Explain
 from advtool.cli.outgoing import ShardOutput
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
@@ -92,7 +92,7 @@ def _explained(
     shape = images.head.shape
     settings = devices.Settings(device, options.batch_size or default_batch_size(shape), options.seed)
     passes = len(models) * len(options.method)
-    with console.bar(f"explaining ({', '.join(options.method)})", len(images) * passes) as progress:
+    with bars.bar(f"explaining ({', '.join(options.method)})", len(images) * passes) as progress:
         return explained(_explanation(options, shape), rows, images, settings, progress)
 
 

@@ -1,6 +1,5 @@
 """What ``advtool relabel`` does once its options are read."""
 
-import itertools
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -9,6 +8,7 @@ from advtool.cli import console, output
 from advtool.cli.relabel import Relabel
 from advtool.commands.shard_output import shard_destination
 from advtool.data import classes as class_counts
+from advtool.data.watching import watched
 from advtool.datasets.relabelled import Relabelled, RelabelTally, relabel
 from advtool.datasets.rules import RULES
 from advtool.errors import AdvtoolError
@@ -25,7 +25,7 @@ def run(options: Relabel) -> None:
     target = shard_destination(options, source, "relabelled")
     reader = source.open()
     head = class_counts.declared(reader.head, source, options.limit, options.classes)
-    samples, tally = itertools.islice(iter(reader), options.limit), RelabelTally()
+    samples, tally = watched("relabelling", reader, reader, options.limit), RelabelTally()
     if options.predict is None:
         relabelled = _ruled(options, head, samples, tally)
     else:

@@ -3,15 +3,18 @@
 import time
 from contextlib import ExitStack
 
-from advtool.cli import console
+from advtool.cli import bars, console
 from advtool.training.loop import Tally
 from advtool.training.overfitting import STEPS as GUARD_STEPS
 
 
 class Reporter:
-    """Tells how training goes: a bar at a terminal, else a line every few seconds."""
+    """Tells how training goes: a line for each epoch, and a bar at a terminal.
 
-    SECONDS_BETWEEN_LINES = 5
+    In a log epochs that follow one another fast have a line every few seconds, and after a minute one a minute.
+    """
+
+    SECONDS_BETWEEN_LINES, AFTER_A_MINUTE = 5, 60
 
     def __init__(self, epochs: int, n: int):
         self._epochs, self._total = epochs, n * epochs
@@ -21,7 +24,7 @@ class Reporter:
     def __enter__(self) -> "Reporter":
         self._started = time.perf_counter()
         self._done, self._in_epoch = 0, 0
-        self._advance = self._stack.enter_context(console.training_bar(self._total))
+        self._advance = self._stack.enter_context(bars.training_bar(self._total))
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -37,7 +40,8 @@ class Reporter:
         self._in_epoch = 0
         now = time.perf_counter()
         last = record["epoch"] == self._epochs or record.get("collapsed")
-        if console.shows_bars() or not (last or now - self._last_line > self.SECONDS_BETWEEN_LINES):
+        between = self.AFTER_A_MINUTE if now - self._started > 60 else self.SECONDS_BETWEEN_LINES
+        if not (last or console.shows_bars() or now - self._last_line > between):
             return
         self._last_line = now
         rate = self._done / max(now - self._started, 1e-9)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advtool import device as devices
 from advtool import distributed
-from advtool.cli import console, output
+from advtool.cli import bars, console, output
 from advtool.cli.train import Train
 from advtool.commands import conversion, trials
 from advtool.commands.checkpoint_output import check_plot, check_processes, checkpoint_destination, stem
@@ -238,5 +238,5 @@ def _test(run: TrainingRun, options: Train, test_images: Callable[[], Images]) -
     """The final evaluation."""
     images = test_images()
     attacked = min(options.test_limit or len(images), len(images)) if run.config.threat else 0
-    with console.bar("evaluating", len(images) + 2 * attacked) as advance:
+    with bars.bar("evaluating", len(images) + 2 * attacked) as advance:
         return run.test(images, options.test_limit, advance)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from advtool.data.beginning import begin, needed
 from advtool.data.checker import SampleChecker
 from advtool.data.matching import Matching, match
 from advtool.data.sources import Source
+from advtool.data.watching import watched
 from advtool.errors import AdvtoolError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.readers import Arrays
@@ -112,7 +112,8 @@ def load(
             begun = begin(reader, preprocessing)
             preprocessing = begun.preprocessing
             check = SampleChecker(begun.head, preprocessing=preprocessing)
-            found, provenance = collected(islice(begun.samples, limit), check, max_bytes, source.name)
+            samples = watched("reading images", begun.samples, reader, limit)
+            found, provenance = collected(samples, check, max_bytes, source.name)
         head = complete(reader.head, found.pixels.shape[1:], int(found.labels.max()))
     made = Images(*found, head, source.name, head.split or source.split, provenance)
     return replace(made, preprocessing=preprocessing)

@@ -1,8 +1,7 @@
 """How many classes a source has, where it does not say so itself."""
 
-from itertools import islice
-
 from advtool.data.sources import Source
+from advtool.data.watching import watched
 from advtool.errors import UsageError
 from advtool.io.head import Head, LabelledHead
 
@@ -12,7 +11,7 @@ def counted(head: Head, source: Source, limit: int | None = None) -> Head:
     if head.num_classes is not None or not source.repeatable:
         return head
     with source.open() as reader:
-        return head.with_classes(max(sample.label for sample in islice(iter(reader), limit)))
+        return head.with_classes(max(sample.label for sample in watched("counting classes", reader, reader, limit)))
 
 
 def declared(head: Head, source: Source, limit: int | None = None, asked: int | None = None) -> LabelledHead:

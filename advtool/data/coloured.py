@@ -57,6 +57,9 @@ class _ColouredReader(Reader):
     def count(self) -> int | None:
         return self._reader.count()
 
+    def expected(self, read: int) -> int | None:
+        return self._reader.expected(read)
+
     def arrays(self) -> Arrays | None:
         whole = self._reader.arrays()
         return None if whole is None else whole._replace(pixels=_repeated(whole.pixels))

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from advtool.data.beginning import begin
 from advtool.data.checker import SampleChecker
 from advtool.data.classes import counted
 from advtool.data.sources import Source
+from advtool.data.watching import watched
 from advtool.io import images
 from advtool.io.head import Head
 from advtool.io.samples import Sample
@@ -44,7 +44,8 @@ def convert(
     origin = head.source or source.name
     head = head.after(command, shape=resized, split=head.split or source.split, source=origin)
     check = SampleChecker(head, preprocessing=begun.preprocessing) if begun.preprocessing else None
-    return Conversion(head, stored(_plain(sample, check) for sample in islice(begun.samples, limit)))
+    samples = watched("converting", begun.samples, reader, limit)
+    return Conversion(head, stored(_plain(sample, check) for sample in samples))
 
 
 def _plain(sample: Sample, resized: SampleChecker | None) -> Sample:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from advtool.data import patterns
 from advtool.data.checker import SampleChecker
 from advtool.data.sources import Source
+from advtool.data.watching import watched
 from advtool.errors import AdvtoolError
 from advtool.io import images
 from advtool.io.shape import Shape
@@ -55,15 +56,14 @@ def summarize(source: Source, limit: int | None = None) -> Summary:
     n = 0
     with source.open() as reader:
         kept = patterns.Kept() if patterns.made(reader.head) else None
-        for n, sample in enumerate(reader, 1):
+        for sample in watched("looking at images", reader, reader, limit):
+            n += 1
             formats[images.kind(sample.members[sample.extension], sample.extension)] += 1
             labels[sample.label] += 1
             if len(shapes) < 2:
                 shapes.add(sample.shape())
             if kept:
                 kept.add(sample.pixels(), sample.label)
-            if n == limit:
-                break
         head = reader.head.with_classes(max(labels))
     classes = head.classes or ()
     return Summary(
@@ -100,11 +100,9 @@ def verify(source: Source, limit: int | None = None) -> Verification:
         with source.open() as reader:
             sizes_differ = reader.head.num_classes is not None and reader.head.shape is None
             check = SampleChecker(reader.head, sizes_differ)
-            for sample in reader:
+            for sample in watched("verifying images", reader, reader, limit):
                 check(sample)
                 good += 1
-                if good == limit:
-                    break
     except AdvtoolError as error:
         return Verification(good, str(error))
     return Verification(good, None)

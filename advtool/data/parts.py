@@ -10,6 +10,7 @@ from advtool.data.arrays import Images, collected, whole
 from advtool.data.beginning import begin, needed
 from advtool.data.checker import SampleChecker
 from advtool.data.sources import Source
+from advtool.data.watching import watched
 from advtool.io import images
 from advtool.io.head import complete
 from advtool.io.readers import Arrays
@@ -35,6 +36,7 @@ class Parts:
     ----------
     head : of the source, with the shape that images have in the end
     n : number of images, once it is known
+    expected : the same, about, as long as it is not
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Parts:
         self._arrays = self._reader.arrays()
         count = self._reader.count()
         self.n = None if count is None else min(count, limit or count)
+        self.expected = self.n
         if self._arrays:
             own = self._arrays.pixels.shape[1:]
             self._preprocessing = needed(own, preprocessing)
@@ -71,7 +74,7 @@ class Parts:
             found = self._arrays.take(slice(self._limit))
             yield self._images(whole(found, math.inf, self._preprocessing, self._source.name), None)
             return
-        samples = islice(self._begun.samples, self._limit)
+        samples = watched("reading images", self._begun.samples, self._reader, self._limit)
         check, read = SampleChecker(self.head, preprocessing=self._preprocessing), 0
         first: Sample | None = next(samples)
         components = math.prod(self.shape) * (4 if first and first.extension == images.FLOAT else 1)
@@ -82,8 +85,11 @@ class Parts:
             part = islice(chain([first], samples), size)
             found, provenance = collected(part, check, math.inf, self._source.name)
             read, first = read + len(found.keys), next(samples, None)
+            self.expected = self.n
             if not first:
-                self.n = read
+                self.n = self.expected = read
+            elif self.n is None and (about := self._reader.expected(read)):
+                self.expected = min(about, self._limit or about)
             yield self._images(found, provenance)
 
     def _images(self, found: Arrays, provenance: list[dict | None] | None) -> Images:

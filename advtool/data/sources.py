@@ -59,8 +59,10 @@ class Shards:
     keys: Keys = NO_KEYS
 
     def open(self) -> SampleReader:
-        find = (lambda: self._class_names) if all(path.is_file() for path in self.paths) else None
-        return SampleReader(map(streams.open_path, self.paths), self.name, self.keys, find)
+        are_files = all(path.is_file() for path in self.paths)
+        find = (lambda: self._class_names) if are_files else None
+        size = sum(path.stat().st_size for path in self.paths) if are_files else None
+        return SampleReader(map(streams.open_path, self.paths), self.name, self.keys, find, size)
 
     @cached_property
     def _class_names(self) -> tuple[str, ...]:

@@ -73,6 +73,10 @@ class Reader(ABC):
         """How many samples there are."""
         return None
 
+    def expected(self, read: int) -> int | None:
+        """How many samples there are, about, after `read` of them; this one can be asked while it is iterated."""
+        return None
+
     def arrays(self) -> Arrays | None:
         """All samples at once, past the encoding."""
         return None
@@ -102,6 +106,7 @@ class SampleReader(Reader):
     ----------
     keys : which members are image and label, where that is to be said
     names : reads the same streams through for the class names; None where that cannot be done
+    size : of the files that the streams are, in bytes; None where that is not known
 
     Raises
     ------
@@ -109,8 +114,15 @@ class SampleReader(Reader):
         naming stream and byte offset or sample, for whatever is wrong with an archive; if there is no sample
     """
 
-    def __init__(self, streams: Iterable[Stream], name: str, keys: Keys = NO_KEYS, names: Names | None = None):
-        self._known = _Known(Numbering(names, keys.label or LABEL))
+    def __init__(
+        self,
+        streams: Iterable[Stream],
+        name: str,
+        keys: Keys = NO_KEYS,
+        names: Names | None = None,
+        size: int | None = None,
+    ):
+        self._known, self._size = _Known(Numbering(names, keys.label or LABEL)), size
         self._samples = _read(streams, name, self._known, keys)
         self._first = next(self._samples)
 
@@ -122,6 +134,10 @@ class SampleReader(Reader):
         with closing(self._samples):
             yield self._first
             yield from self._samples
+
+    def expected(self, read: int) -> int | None:
+        consumed = self._known.consumed()
+        return max(read, round(read * self._size / consumed)) if self._size and consumed else None
 
     def close(self) -> None:
         self._samples.close()
@@ -142,6 +158,16 @@ class _Known:
     def __init__(self, numbering: Numbering) -> None:
         self.head, self.numbering = Head(), numbering
         self._has_head = False
+        self._before = 0
+        self._stream: Stream | None = None
+
+    def opened(self, stream: Stream) -> None:
+        """What follows comes from `stream`."""
+        self._before, self._stream = self.consumed(), stream
+
+    def consumed(self) -> int:
+        """Bytes of the files that were read so far."""
+        return self._before + (self._stream.consumed if self._stream else 0)
 
     def add(self, head: Head, stream: str) -> None:
         self.head = self.head.merged(head, stream) if self._has_head else head
@@ -155,7 +181,7 @@ class _Known:
 
 def _read(streams: Iterable[Stream], name: str, known: _Known, keys: Keys, warns: bool = True) -> Generator[Sample]:
     empty = True
-    with closing(_members(streams)) as members:
+    with closing(_members(streams, known)) as members:
         grouping = Grouping(members, keys, known.numbering, known.add, lambda: known.head, warns)
         for sample in grouping:
             empty = False
@@ -164,6 +190,7 @@ def _read(streams: Iterable[Stream], name: str, known: _Known, keys: Keys, warns
         raise AdvtoolError(f"{name}: no samples{grouping.described()}")
 
 
-def _members(streams: Iterable[Stream]) -> Generator[Member]:
+def _members(streams: Iterable[Stream], known: _Known) -> Generator[Member]:
     for stream in streams:
+        known.opened(stream)
         yield from read_members(stream)

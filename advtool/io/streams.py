@@ -72,6 +72,11 @@ class Stream:
             self._check_expansion(bounds.SHARD_EXPANSION)
         return data
 
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file that were read so far, before decompression."""
+        return self._packed.taken if self.compressed else self.offset
+
     def read_all(self, limit: int) -> bytes:
         """Read to the end; AdvtoolError if that is more than `limit` bytes, or most of it was not there on disk."""
         data = self.read_whole(limit + 1)

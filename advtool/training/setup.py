@@ -1,7 +1,6 @@
 """From data and wishes to a model and batches."""
 
 import copy
-import itertools
 import warnings
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from advtool.data.batches import Batches, MemoryBatches, StreamBatches
 from advtool.data.correlation import most_correlated
 from advtool.data.matching import POSITION, ClassMismatch, ClassNote, are_numbers, listed, match
 from advtool.data.sources import Source
+from advtool.data.watching import watched
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.shape import shape_text
@@ -222,6 +222,6 @@ def _scan(source: Source, limit: int | None) -> tuple[int, int]:
         if known is not None and num_classes is not None:
             return min(known, limit or known), num_classes - 1
         count, largest = 0, 0
-        for sample in itertools.islice(iter(reader), limit):
+        for sample in watched("counting images", reader, reader, limit):
             count, largest = count + 1, max(largest, sample.label)
     return count, largest

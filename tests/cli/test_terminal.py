@@ -50,7 +50,7 @@ def test_reports_are_tables_at_a_terminal(terminal, checkpoint):
 
 def test_an_ensemble_has_a_line_for_each_attack_with_accuracy_and_time_to_go(terminal, checkpoint):
     arguments = ("--adv", "l2", "--eps", "0.5", "--attack", "autoattack", "--steps", "20", "--no-checks")
-    shown, status = terminal("eval", "--ckpt", checkpoint, *arguments, columns=80)
+    shown, status = terminal("eval", "--ckpt", checkpoint, *arguments, columns=80, COLUMNS="80")
     assert status == 0 and "autoattack (standard)" in shown and "apgd-ce-20" in shown
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").splitlines()
     for name in ("apgd-ce", "apgd-t", "fab-t", "square"):

@@ -19,7 +19,7 @@ import situations
 from hostile_strings import IN_FILE_NAMES, RAW, STRINGS
 from PIL import Image
 
-from advtool.cli import console
+from advtool.cli import bars, console
 from advtool.io import checkpoints
 from advtool.io.figures import words
 from advtool.visible import bounded, visible
@@ -213,7 +213,7 @@ def test_bars_and_tables_take_no_markup(monkeypatch):
         monkeypatch.setattr("sys.stderr", err)
         monkeypatch.setattr("sys.stdout", out)
         monkeypatch.setenv("TERM", "dumb")
-        with console.training_bar(2) as advance:
+        with bars.training_bar(2) as advance:
             advance(1, f"before {text}", f"behind {text}")
         console.show_table(f"title {text}", [f"a {text}", "b"], [[text, text]])
         assert f"title {visible(text)}\n" in out.getvalue() and not hidden(out.getvalue())
