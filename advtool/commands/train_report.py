@@ -29,7 +29,7 @@ def _planned(start: State) -> str:
     if not start.extended or start.extended[-1]["after"] != len(start.history):
         return ""
     fresh = "" if start.moments else "; the optimizer begins anew, since --keep-state did not keep its moments"
-    return f" of {start.extended[-1]['epochs']}: the rate is now that of the longer run{fresh}"
+    return f" of {start.extended[-1].get('epochs')}: the rate is now that of the longer run{fresh}"
 
 
 def report(run: TrainingRun, destination: output.Destination, metrics: dict, json: bool) -> None:

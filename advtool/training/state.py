@@ -182,18 +182,28 @@ def longer(before: dict, now: dict, path: str, done: int, moments: bool = True) 
     UsageError
         if fewer epochs are wanted now
     """
-    was, wanted = before.get("training"), now["training"]
-    if not isinstance(was, dict) or type(was.get("epochs")) is not int or was["epochs"] == wanted["epochs"]:
-        extended = tuple(was.get("extended", ())) if isinstance(was, dict) else ()
-        check_same(before, {**now, "training": {**wanted, **({"extended": [*extended]} if extended else {})}}, path)
-        return extended
-    extended = tuple(was.get("extended", ()))
-    rest = {name: value for name, value in was.items() if name != "extended"}
+    was, wanted = before.get("training"), now.get("training")
+    if not isinstance(was, dict) or not isinstance(wanted, dict):
+        check_same(before, now, path)
+        return ()
+    extended = _extensions(was.get("extended", []), path)
+    was = {name: value for name, value in was.items() if name != "extended"}
     plan = {name: was.get(name) for name in ("epochs", "lr_drops")}
-    check_same({**before, "training": rest}, {**now, "training": {**wanted, **plan}}, path)
+    differs = type(plan["epochs"]) is int and plan["epochs"] != wanted["epochs"]
+    check_same({**before, "training": was}, {**now, "training": {**wanted, **(plan if differs else {})}}, path)
+    if not differs:
+        return extended
     if wanted["epochs"] < was["epochs"]:
         raise UsageError(f"fewer than the {was['epochs']} of the run in {path}", "epochs", wanted["epochs"])
     early = [[drop for drop in run["lr_drops"] or () if drop < done] for run in (was, wanted)]
     if moments and (wanted["schedule"] == "constant" or (wanted["schedule"] == "step" and early[0] == early[1])):
         return extended
     return (*extended, {"after": done, **plan, "moments": moments})
+
+
+def _extensions(recorded: object, path: str) -> tuple[dict, ...]:
+    """What a file says of earlier extensions, which is a list of what `longer` makes."""
+    entries = recorded if isinstance(recorded, list) else [None]
+    if not all(isinstance(entry, dict) and type(entry.get("after")) is int for entry in entries):
+        raise AdvtoolError(f"{path}: training.extended is no list of extensions; -f starts anew")
+    return tuple(entries)

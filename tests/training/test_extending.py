@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from advtool.data.sources import resolve
+from advtool.errors import AdvtoolError
 from advtool.io import checkpoints, streams
 from advtool.training.options import Training
 from advtool.training.run import TrainingRun
 from advtool.training.schedule import factor
-from advtool.training.state import StateFile
+from advtool.training.state import StateFile, longer
 
 SMALL = ["train", "--arch", "mlp", "--hidden", "8", "-n", "200", "--batch-size", "64", "-o", "m.safetensors"]
+STEP = ["--schedule", "step", "--lr-drops"]
 
 
 def meta(path: Path) -> dict:
@@ -103,6 +105,7 @@ def test_the_rate_goes_on_as_that_of_the_longer_run(tmp_path):
         (["--epochs", "3"], ["--epochs", "2"], 2, b"--epochs 2: fewer than the 3 of the run in m.safetensors"),
         (["--epochs", "2"], ["--epochs", "3", "--lr", "0.5"], 1, b"was made with training.lr"),
         (["--epochs", "2"], ["--epochs", "2", "--arch", "linear"], 1, b"was made with model."),
+        ([*STEP, "1", "--epochs", "2"], [*STEP, "2", "--epochs", "2"], 1, b"was made with training.lr_drops"),
         (
             ["--epochs", "2", "--ema"],
             ["--epochs", "3", "--ema"],
@@ -111,7 +114,7 @@ def test_the_rate_goes_on_as_that_of_the_longer_run(tmp_path):
         ),
         (["--epochs", "0"], ["--epochs", "3"], 2, b"--resume: m.safetensors holds epoch 0 of 0"),
     ],
-    ids=["fewer", "rate", "network", "average", "none"],
+    ids=["fewer", "rate", "network", "drops", "average", "none"],
 )
 def test_what_cannot_go_on_is_refused_in_one_line(advtool, tmp_path, made, asked, status, message):
     small = [word for word in SMALL if word not in ("--hidden", "8")] if "linear" in asked else SMALL
@@ -140,3 +143,11 @@ def test_trials_go_on_one_by_one(advtool, tmp_path):
     assert longer.returncode == 0, longer.stderr.decode()
     assert longer.stderr.count(b"resuming after epoch 1 of 1") == 2
     assert [len(meta(tmp_path / f"m-{seed}.safetensors")["history"]) for seed in (0, 1)] == [2, 2]
+
+
+@pytest.mark.parametrize("said", [5, [5], [{}], [{"after": "x"}], {"after": 1}])
+def test_extensions_that_no_run_wrote_are_refused(said):
+    run = {"training": {"epochs": 2, "lr_drops": [], "schedule": "constant"}}
+    before = {"training": {**run["training"], "extended": said}}
+    with pytest.raises(AdvtoolError, match="training.extended is no list"):
+        longer(before, run, "m.state", 1)
