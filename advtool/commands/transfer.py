@@ -10,7 +10,7 @@ import torch
 
 from advtool import device as devices
 from advtool import distributed, norms
-from advtool.cli import console, output, standard
+from advtool.cli import bars, console, output, standard
 from advtool.cli.transfer import Transfer
 from advtool.commands.attack import planned
 from advtool.commands.checkpoints import applied, check_size, fit, open_checkpoint, preprocessing_of
@@ -61,7 +61,7 @@ def run(options: Transfer) -> None:
         attacked: list[torch.nn.Module] = [*models]
         attacked += [together(models, sources, options.ensemble)] if options.ensemble else []
         total = None if parts.n is None else len(attacked) * parts.n
-        with console.bar(f"attacking ({attack.name})", total) as advance:
+        with bars.bar(f"attacking ({attack.name})", total) as advance:
             found = transfer(attacked, others, parts, attack, settings, advance)
         classes = len(others[0].spec.classes if parts.head.classes is None else parts.head.classes)
     described = {"source": source.name, "split": source.split, "n": found.n, "classes": classes}
