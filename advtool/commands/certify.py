@@ -15,7 +15,7 @@ from advtool.certification.plots import plot_certified
 from advtool.certification.report import together
 from advtool.certification.running import Certifying
 from advtool.certification.votes import draws_at_a_time
-from advtool.cli import console, output, standard
+from advtool.cli import bars, console, output, standard
 from advtool.cli.certify import Certify
 from advtool.commands.certified import compare, show
 from advtool.commands.checkpoints import applied, check_classes, check_size, open_checkpoint, preprocessing_of
@@ -117,7 +117,7 @@ def _reports(options: Certify, plan: Certification, inputs: Inputs, settings: de
             running: dict[int, Certifying] = {}
             for images in parts:
                 running = running or {n: _certifying(options, plan, inputs, n, len(images), settings) for n in mine}
-                with console.bar("certifying", len(images) * len(mine)) as advance:
+                with bars.bar("certifying", len(images) * len(mine)) as advance:
                     for each in running.values():
                         each.add(images, advance)
             found |= {number: each.report() for number, each in running.items()}
