@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,16 @@ def ball(name: str, eps: float = math.inf) -> Ball:
         raise unknown("norm", name, NORMS, parameter="adv")
     found: Ball = load(NORMS[name].ball)(eps)
     return found
+
+
+def check_several(names: Sequence[str], radii: Sequence[float]) -> None:
+    """Refuse several norms of one adversary where one is there twice, or they have not a radius each."""
+    example = ",".join(NORMS[name].example for name in names)
+    if len(names) != len({*names}):
+        raise UsageError("a norm is there twice", parameter="adv", value=",".join(names))
+    if len(names) > 1 and len(radii) != len(names):
+        message = f"{len(names)} norms need as many radii, one each, such as {example}"
+        raise UsageError(message, parameter="eps", value=",".join(f"{radius:g}" for radius in radii))
 
 
 def check_radius(name: str, eps: float, shape: tuple[int, int, int] | None = None) -> None:

@@ -40,6 +40,12 @@ def fractions(given: str) -> tuple[float, ...]:
     return tuple(fraction(part) for part in given.split(","))
 
 
+def one_or_more(given: str) -> float | tuple[float, ...]:
+    """A number ≥ 0, or a comma list of them."""
+    values = fractions(given)
+    return values[0] if len(values) == 1 else values
+
+
 def integer(given: str) -> int:
     """A whole number in ASCII digits, with or without a sign, below 10¹⁸."""
     if len(given) > bounds.NUMBER_LENGTH or not re.fullmatch(r"[+-]?[0-9]+", given.strip()):

@@ -76,7 +76,7 @@ def _train(given: Problem) -> dict[str, float]:
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
     for x, y in zip(given.x.split(128), given.y.split(128), strict=True):
         model.train()
-        batch = Batch(x, y, torch.arange(len(x)), 0, threat)
+        batch = Batch(x, y, torch.arange(len(x)), 0, (threat,))
         outcome = kind.outcome(batch)
         optimizer.zero_grad()
         outcome.loss.backward()

@@ -75,7 +75,7 @@ def test_a_batch_of_training_waits_at_the_end_of_its_attack_alone(name, norm, mo
     optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, weight_decay=1e-4)
 
     def step() -> None:
-        outcome = kind.outcome(Batch(x, y, ids, 1, config.threat))
+        outcome = kind.outcome(Batch(x, y, ids, 1, config.threats))
         optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()
         kind.differentiated()

@@ -14,7 +14,7 @@ from advtool.training.state import StateFile
 def stem(source: Source, options: Train) -> str:
     """What to call the output, from data, architecture and threat."""
     name = Path(source.name.rstrip("/")).name.split(".")[0]
-    against = ["standard"] if options.adv == "none" else [options.adv, f"{options.eps:g}"]
+    against = [part for norm, eps in options.threats for part in (norm, f"{eps:g}")] or ["standard"]
     return "-".join([name, *([options.arch.replace(":", "-")] if options.arch else []), *against])
 
 

@@ -153,7 +153,9 @@ def _resolved(options: Train, run: TrainingRun) -> Train:
     config, spec = run.config, run.model.spec
     decided = {name: getattr(config, name) for name in DECIDED}
     if threat := config.threat:
-        decided |= {"steps": threat.steps, "step_size": threat.step_size, "random_start": threat.random_start}
+        decided |= {"steps": threat.steps, "union": config.union}
+        if len(config.threats) == 1:
+            decided |= {"step_size": threat.step_size, "random_start": threat.random_start}
     if not config.ema:
         decided["ema_decay"] = None
     hidden = spec.args.get("hidden")
@@ -238,5 +240,6 @@ def _test(run: TrainingRun, options: Train, test_images: Callable[[], Images]) -
     """The final evaluation."""
     images = test_images()
     attacked = min(options.test_limit or len(images), len(images)) if run.config.threat else 0
-    with bars.bar("evaluating", len(images) + 2 * attacked) as advance:
+    passes = 1 + len(run.config.threats)
+    with bars.bar("evaluating", len(images) + passes * attacked) as advance:
         return run.test(images, options.test_limit, advance)

@@ -6,6 +6,7 @@ from advtool.training.config import TrainConfig
 from advtool.training.overfitting import misled
 from advtool.training.run import TrainingRun
 from advtool.training.state import State
+from advtool.values import listed
 
 _OVERFITS = 100
 
@@ -45,6 +46,8 @@ def report(run: TrainingRun, destination: output.Destination, metrics: dict, jso
         for entry in ({"adv": "clean", **metrics["clean"]}, *metrics["adversarial"]):
             threat = f"{entry['adv']} {entry['eps']:.4g}" if "eps" in entry else entry["adv"]
             console.say(f"test accuracy, {threat}: {100 * entry['accuracy']:.2f}% of {entry['n']:,}")
+        if "union" in metrics:
+            console.say(f"test accuracy under all: {100 * metrics['union']['accuracy']:.2f}%")
     for name, accuracy in (run.history[-1] if run.history else {}).get("accuracy", {}).items():
         console.say(f"accuracy on {name} after the last epoch: {100 * accuracy:.2f}%")
     if metrics.get("adversarial") and run.config.label_smoothing:
@@ -81,4 +84,6 @@ def _how(config: TrainConfig) -> str:
     }[config.objective]
     joint = f", λ {config.lam:g}" if config.lam != 1 else ""
     joint += f", weights perturbed by {config.awp:g}" if config.awp else ""
-    return f"against {threat.norm} eps {threat.eps:.4g}, {kind}{joint}"
+    balls = listed([f"{each.norm} eps {each.eps:.4g}" for each in config.threats], "and")
+    which = {"random": ", a random one each batch", "worst": ", the worst for each image"}.get(config.union or "", "")
+    return f"against {balls}{which}, {kind}{joint}"

@@ -72,6 +72,8 @@ def _summary(trials: Sequence[dict]) -> dict:
         found["adversarial"] = [
             _adversarial(entries) for entries in zip(*(t["adversarial"] for t in trials), strict=True)
         ]
+    if all("union" in trial for trial in trials):
+        found["union"] = {"accuracy": _over([trial["union"] for trial in trials], "accuracy")}
     return found
 
 
@@ -94,5 +96,7 @@ def _show(report: dict, title: str) -> None:
         threat = f"{entry['adv']} {entry['eps']:.4g}, PGD-{entry['steps']}"
         figures.append((f"test, {threat}, accuracy", entry["accuracy"]))
         figures += [(f"test, {threat}, {name} risk", entry["risk"][name]) for name in ("classification", "adversarial")]
+    if "union" in report:
+        figures.append(("test, under all, accuracy", report["union"]["accuracy"]))
     rows = [[name, f"{value['mean']:.4f}", f"{value['sd']:.4f}"] for name, value in figures]
     console.show_table(title, ["figure", "mean", "sd"], rows)

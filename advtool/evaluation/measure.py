@@ -82,12 +82,13 @@ def accuracies(
     settings: Settings,
     progress: Progress = unseen,
 ) -> dict[str, Any]:
-    """``{"clean": …, "adversarial": [one for each attack]}`` as in the report, without what differs from run to run."""
-    plan = Evaluation(tuple(Stage((attack,)) for attack in attacks))
+    """``{"clean": …, "adversarial": [one for each attack]}`` as in the report, without what differs from run to run;
+    of several attacks with a ``union``."""
+    plan = Evaluation(tuple(Stage((attack,)) for attack in attacks), union=len(attacks) > 1)
     report = described(measure(plan, model, images, settings, progress=progress))
     for entry in report["adversarial"]:
         del entry["breakdown"]
-    return {name: report[name] for name in ("clean", "adversarial")}
+    return {name: report[name] for name in ("clean", "adversarial", "union") if name in report}
 
 
 def correct_clean(model: nn.Module, images: Images, settings: Settings, progress: Progress = unseen) -> Tensor:

@@ -23,11 +23,7 @@ def radii(chosen: Sequence[str], given: Sequence[float], curve: bool) -> None:
     example = ",".join(norms.NORMS[norm].example for norm in chosen)
     if not given and not curve:
         raise UsageError(f"needs a radius, such as {example}", parameter="eps")
-    if len(chosen) != len({*chosen}):
-        raise UsageError("a norm is there twice", parameter="adv", value=",".join(chosen))
-    if len(chosen) > 1 and len(given) != len(chosen):
-        message = f"{len(chosen)} norms need as many radii, one each, such as {example}"
-        raise UsageError(message, parameter="eps", value=",".join(f"{radius:g}" for radius in given))
+    norms.check_several(chosen, given)
     for place, radius in enumerate(given):
         norms.check_radius(chosen[place] if len(chosen) > 1 else chosen[0], radius)
 

@@ -11,7 +11,7 @@ from advtool.norms import check_radius
 from advtool.options import declarations
 from advtool.threat import Threat
 from advtool.training.kinds import OBJECTIVES
-from advtool.training.options import Kept, Objective, Optimisation, Training
+from advtool.training.options import UNIONS, Kept, Objective, Optimisation, Training
 from advtool.training.recipes import REPLAYS, default_epochs, recipe
 from advtool.values import plain
 
@@ -25,14 +25,21 @@ class TrainConfig(Objective, Optimisation, Kept):
     Attributes
     ----------
     epochs : passes over the data, of which ``free`` makes as many fewer as it replays each batch
-    threat : adversary to train against; None for standard training
+    threats : what the adversary may do, of several norms one each; empty for standard training
+    union : of several, ``random``: one of them for each batch; ``worst``: all, and the worst for each image
     seed : of initialisation, order, augmentation and attacks
     amp : bfloat16 autocast of the network
     """
 
-    threat: Threat | None
+    threats: tuple[Threat, ...] = ()
+    union: str | None = None
     seed: int = 0
     amp: bool = False
+
+    @property
+    def threat(self) -> Threat | None:
+        """The adversary, of several norms the first; None for standard training."""
+        return self.threats[0] if self.threats else None
 
     @property
     def attacks(self) -> bool:
@@ -44,19 +51,23 @@ class TrainConfig(Objective, Optimisation, Kept):
         recorded = {
             name: plain(getattr(self, name)) for name in declarations(type(self)) if name not in ("ema", "size")
         }
-        threat = self.threat.to_json() if self.threat else None
-        return {**recorded, "threat": threat, "seed": self.seed, "amp": self.amp}
+        threats = [threat.to_json() for threat in self.threats]
+        threat = {"threat": threats, "union": self.union} if self.union else {"threat": threats[0] if threats else None}
+        return {**recorded, **threat, "seed": self.seed, "amp": self.amp}
 
 
 class ReachWarning(UserWarning):
     """The steps of an adversary do not add up to its radius."""
 
 
-def threat_of(asked: Training) -> Threat | None:
-    """The adversary that is asked for."""
-    if asked.adv == "none" or asked.eps is None:
-        return None
-    threat = Threat.training(asked.adv, asked.eps, asked.steps, asked.step_size, asked.random_start, asked.objective)
+def threats_of(asked: Training) -> tuple[Threat, ...]:
+    """What the adversary that is asked for may do: in each of its norms one thing."""
+    settings = (asked.steps, asked.step_size, asked.random_start, asked.objective)
+    return tuple(_reaching(Threat.training(norm, eps, *settings)) for norm, eps in asked.threats)
+
+
+def _reaching(threat: Threat) -> Threat:
+    """The adversary; if it falls short of its radius that is said."""
     if threat.reach < threat.eps * (1 - 1e-9):
         share = f"{threat.steps} steps of {threat.step_size:.4g} go {threat.reach:.4g} far"
         warnings.warn(f"the adversary falls short of eps {threat.eps:.4g}: {share}", ReachWarning, stacklevel=2)
@@ -96,8 +107,8 @@ def resolve(
         if settings do not go together
     """
     asked.validate()
-    if asked.eps is not None:
-        check_radius(asked.adv, asked.eps, shape)
+    for norm, eps in asked.threats:
+        check_radius(norm, eps, shape)
     adversarial = asked.adv != "none" and asked.lam > 0 and asked.objective != "mart"
     replays = (asked.replays or REPLAYS) if asked.objective == "free" else 1
     method = _method(asked)
@@ -123,4 +134,5 @@ def resolve(
     if any(drop > settings["epochs"] for drop in settings["lr_drops"]):
         drops = ",".join(map(str, settings["lr_drops"]))
         raise UsageError(f"later than the last of {settings['epochs']} epochs", "lr_drops", drops)
-    return TrainConfig(**settings, threat=threat_of(asked), seed=asked.seed, amp=amp)
+    union = (asked.union or UNIONS[0]) if len(asked.threats) > 1 else None
+    return TrainConfig(**settings, threats=threats_of(asked), union=union, seed=asked.seed, amp=amp)

@@ -151,7 +151,7 @@ class Trainer:
             for replay in range(self.objective.replays):
                 progress = self._set_rate(epoch, step, replay)
                 with finite_logits(epoch + 1, self._step):
-                    outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threat(progress), first))
+                    outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threats(progress, seed, step), first))
                 losses.append(outcome.loss.detach())
                 self._descend(outcome, len(x), rows)
             if self.share.counts(rows):
@@ -184,10 +184,15 @@ class Trainer:
         if self.average:
             self.average.update(self.model)
 
-    def _threat(self, epochs: float) -> Threat | None:
-        """The adversary after so many epochs; its radius grows from 0 while it warms up, over passes."""
-        threat, warmup, passes = self.config.threat, self.config.eps_warmup, epochs * self.objective.replays
-        return threat.scaled(passes / warmup) if threat and passes < warmup else threat
+    def _threats(self, epochs: float, seed: int, step: int) -> tuple[Threat, ...]:
+        """What the adversary may do after so many epochs; radii grow from 0 while it warms up, over passes.
+
+        Of several norms it is one in each batch, the same in all processes, where the configuration says so.
+        """
+        threats, warmup, passes = self.config.threats, self.config.eps_warmup, epochs * self.objective.replays
+        if self.config.union == "random":
+            threats = (threats[seeds.derive(seed, "norm", step) % len(threats)],)
+        return tuple(threat.scaled(passes / warmup) for threat in threats) if passes < warmup else threats
 
     def _set_rate(self, epoch: int, step: int, replay: int) -> float:
         """Set the learning rate of this optimiser step; returns the number of epochs that will be done after it."""

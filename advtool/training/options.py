@@ -9,11 +9,14 @@ from advtool.groups import Amount, Machine, Memory, Precision
 from advtool.options import Options, Table, option
 from advtool.training.kinds import OBJECTIVES
 from advtool.training.optimisation import RESIZED_CROPS, SCHEDULES, Kept, Optimisation
-from advtool.values import counts, fraction
+from advtool.values import counts, listed, one_or_more, text
 
 _BETAS = ", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta)
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
 _ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing"}
+UNIONS = ("random", "worst")
+"""What training makes of several norms."""
+
 TABLES = (
     Table("adv", {"none": frozenset({"noise"}), **dict.fromkeys(norms.with_directions(), _ATTACKED)}),
     Table("objective", {name: kind.takes for name, kind in OBJECTIVES.items()}),
@@ -29,15 +32,24 @@ class Adversary(Options):
     panel: ClassVar[str] = "Adversary"
 
     adv: str = option(
-        "--adv", choices=("none", *norms.with_directions()), default="none", help="Norm of the adversary, per image."
+        "--adv",
+        metavar="NORM[,NORM…]",
+        default="none",
+        help=f"{listed(('none', *norms.with_directions()))}, per image; several: an adversary who may take any.",
     )
-    eps: float | None = option(
+    eps: float | tuple[float, ...] | None = option(
         "--eps",
-        metavar="E",
+        metavar="E[,E…]",
         minimum=0,
-        parse=fraction,
-        help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255.",
+        parse=one_or_more,
+        help="Radius on the [0,1] pixel scale, such as 0.5 or 8/255; of several norms one each.",
         unset="none; an adversary has to have one",
+    )
+    union: str | None = option(
+        "--union",
+        choices=UNIONS,
+        help="Of several norms take a random one for each batch, or all and the worst for each image.",
+        unset="random",
     )
     steps: int | None = option("--steps", metavar="K", minimum=0, help="PGD steps.", unset="7; 10 for trades, mart")
     step_size: float | None = option(
@@ -184,14 +196,39 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
     def validate(self) -> None:
         """Raise UsageError for settings that do not go together."""
         super().validate()
-        if self.adv != "none" and self.eps is None:
-            raise UsageError(f"is needed with an adversary, such as {norms.NORMS[self.adv].example}", "eps")
-        if self.eps is not None:
-            norms.check_radius(self.adv, self.eps)
+        if self.adv != "none":
+            self._check_adversary()
         if self.ema is False and self.ema_decay is not None:
             raise UsageError("has no use without the average", "ema_decay", self.ema_decay)
         if self.size is None and self.augment in RESIZED_CROPS:
             raise UsageError("needs a size, the side of the crops", "augment", self.augment)
+
+    @property
+    def threats(self) -> tuple[tuple[str, float], ...]:
+        """(norm, radius) of what the adversary may choose from; none without one."""
+        radii = self.eps if isinstance(self.eps, tuple) else () if self.eps is None else (self.eps,)
+        return () if self.adv == "none" else tuple(zip(self.adv.split(","), radii, strict=False))
+
+    def _check_adversary(self) -> None:
+        """Raise UsageError for norms, radii and options that make no adversary."""
+        chosen = self.adv.split(",")
+        if "none" in chosen:
+            raise UsageError("none stands by itself", "adv", self.adv)
+        if self.eps is None:
+            example = ",".join(norms.NORMS[name].example for name in chosen)
+            raise UsageError(f"is needed with an adversary, such as {example}", "eps")
+        radii = self.eps if isinstance(self.eps, tuple) else (self.eps,)
+        norms.check_several(chosen, radii)
+        if len(radii) > len(chosen):
+            raise UsageError("training has one radius, or one for each of several norms", "eps", text(radii))
+        for name, radius in self.threats:
+            norms.check_radius(name, radius)
+        if len(chosen) == 1 and self.union is not None:
+            raise UsageError("is for several norms", "union", self.union)
+        if len(chosen) > 1 and self.objective != "pgd":
+            raise UsageError(f"several norms are for the objective pgd, not for {self.objective}", "adv", self.adv)
+        if len(chosen) > 1 and self.step_size is not None:
+            raise UsageError("is for one norm: steps of another are of another length", "step_size")
 
     @property
     def random_crop(self) -> bool:

@@ -235,10 +235,11 @@ class TrainingRun:
         """Clean accuracy on all images; robust accuracy, at the radius trained for, on `limit` of them (0: all)."""
         settings, images = self._settings(), fitted(images, self.model.spec, "the test split")
         result = accuracies(self.model, images, [], settings, progress)
-        strong = selection.final_adversary(self.config)
+        strong = selection.final_adversaries(self.config)
         if strong:
             attacked = subset(images, limit or len(images), self.config.seed)
-            result["adversarial"] = accuracies(self.model, attacked, [strong], settings, progress)["adversarial"]
+            found = accuracies(self.model, attacked, strong, settings, progress)
+            result |= {name: found[name] for name in ("adversarial", "union") if name in found}
         described = {"source": images.name, "split": images.split, "n": len(images), **matched(images)}
         return {"data": described, **result}
 

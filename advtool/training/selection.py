@@ -1,6 +1,7 @@
 """Which epoch of a run is kept. It follows from the history alone, so that a resumed run decides alike."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from advtool import registry
 from advtool.data.arrays import Images
@@ -9,31 +10,32 @@ from advtool.evaluation.measure import accuracies
 from advtool.models.classifier import Classifier
 from advtool.registry import Planned
 from advtool.training.config import TrainConfig
+from advtool.values import listed
 
 VALIDATION_STEPS = 10
 
 
-def adversary(config: TrainConfig) -> Planned | None:
-    """What validation attacks with: PGD of 10 steps at the radius trained for."""
-    threat = config.threat
-    if not (threat and config.attacks):
-        return None
-    asked = {"steps": VALIDATION_STEPS, "random_start": threat.random_start}
-    return registry.get("pgd").plan(threat.ball, asked)
+def adversaries(config: TrainConfig) -> list[Planned]:
+    """What validation attacks with: PGD of 10 steps in each norm at the radius trained for."""
+    return _attacks(config, {"steps": VALIDATION_STEPS}) if config.attacks else []
 
 
-def final_adversary(config: TrainConfig) -> Planned | None:
-    """What the final test attacks with: PGD as in evaluation, at the radius trained for."""
-    threat = config.threat
-    return registry.get("pgd").plan(threat.ball, {"random_start": threat.random_start}) if threat else None
+def final_adversaries(config: TrainConfig) -> list[Planned]:
+    """What the final test attacks with: PGD as in evaluation, in each norm at the radius trained for."""
+    return _attacks(config, {})
+
+
+def _attacks(config: TrainConfig, asked: dict[str, Any]) -> list[Planned]:
+    pgd = registry.get("pgd")
+    return [pgd.plan(threat.ball, {**asked, "random_start": threat.random_start}) for threat in config.threats]
 
 
 def validate(model: Classifier, images: Images, config: TrainConfig, settings: Settings) -> dict:
-    """``{"validation": {"clean_accuracy": …, "adversarial_accuracy": …}}``, the latter only with an adversary."""
-    attack = adversary(config)
-    report = accuracies(model, images, [attack] if attack else [], settings)
+    """``{"validation": {"clean_accuracy": …, "adversarial_accuracy": …}}``, the latter only with an adversary; of
+    several norms it is the share that stands under all."""
+    report = accuracies(model, images, adversaries(config), settings)
     found = {"clean_accuracy": report["clean"]["accuracy"]}
-    for entry in report["adversarial"]:
+    for entry in (report["union"],) if "union" in report else report["adversarial"]:
         found["adversarial_accuracy"] = entry["accuracy"]
     return {"validation": found}
 
@@ -69,9 +71,10 @@ def explain(history: Sequence[dict], config: TrainConfig) -> dict | None:
         return None
     found = {"epoch": history[index]["epoch"], "of": config.epochs}
     if config.select == "best":
-        attack, what = adversary(config), "accuracy"
-        if attack:
-            what = f"accuracy against {attack.ball.name} {attack.ball.eps:.4g}, PGD-{attack.options['steps']},"
+        attacks, what = adversaries(config), "accuracy"
+        if attacks:
+            balls = listed([f"{attack.ball.name} {attack.ball.eps:.4g}" for attack in attacks], "and")
+            what = f"accuracy against {balls}, PGD-{VALIDATION_STEPS},"
         return {**found, "by": f"best {what} in validation", "accuracy": score(history[index])}
     if history[-1].get("collapsed"):
         return {**found, "by": f"last before catastrophic overfitting in epoch {history[-1]['epoch']}"}

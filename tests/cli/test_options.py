@@ -48,7 +48,7 @@ VALUES = {
     **{"names": "a", "method": "smoothgrad", "lam": "0.5", "base": "other.safetensors", "per_sample": "p.jsonl"},
     **{"objective": "fast", "beta": "2", "replays": "2", "eps_warmup": "1.5", "noise": "0.125", "width": "0.5"},
     **{"awp": "0.0078125", "eot": "4", "calls": "30", "diversity": "0.25", "translation": "3"},
-    **{"ensemble": "losses"},
+    **{"ensemble": "losses", "union": "worst"},
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
     **{"weight_decay": "0.25", "schedule": "step", "lr_drops": "1", "lr_drop_factor": "0.5"},
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
@@ -144,7 +144,7 @@ def cases() -> Iterator[Case]:
         yield Case("relabel", name, arguments, frozenset(unused))
 
     objectives = {
-        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
+        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp", "union"},
         "trades": {"steps", "step_size", "beta", "label_smoothing", "awp"},
         "mart": {"steps", "step_size", "random_start", "beta", "awp"},
         "fast": {"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advtool import seeds
 from advtool.attacks import pgd
+from advtool.errors import UsageError
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.threat import Threat
 from advtool.training.config import TrainConfig, resolve
@@ -30,13 +31,13 @@ def config(objective: str = "pgd", norm: str = "linf", threat: Threat | None = N
     if objective == "mart":
         del wanted["label_smoothing"]
     found = resolve(Training(adv=norm, eps=0.1, **wanted), SHAPE, False)
-    return replace(found, threat=threat) if threat else found
+    return replace(found, threats=(threat,)) if threat else found
 
 
 def batch(threat: Threat | None) -> Batch:
     generator = torch.Generator().manual_seed(1)
     x = torch.rand((6, *SHAPE), generator=generator)
-    return Batch(x, torch.tensor([0, 1, 2, 0, 1, 2]), torch.arange(6), 7, threat)
+    return Batch(x, torch.tensor([0, 1, 2, 0, 1, 2]), torch.arange(6), 7, (threat,) if threat else ())
 
 
 def probabilities(net: Classifier, x: Tensor) -> list[list[float]]:
@@ -86,7 +87,7 @@ def test_mart_is_its_formula():
     net, settings = model(), config("mart", beta=2.0)
     this = batch(settings.threat)
     attacked = pgd(
-        net, this.x, this.y, this.threat.ball, **this.threat.options, keep="last", ids=this.ids, seed=this.seed
+        net, this.x, this.y, this.adversary.ball, **this.adversary.options, keep="last", ids=this.ids, seed=this.seed
     )
     total = 0.0
     for p, q, y in zip(probabilities(net, this.x), probabilities(net, attacked), this.y.tolist(), strict=True):
@@ -109,7 +110,7 @@ def test_the_joint_objective_is_its_formula():
     settings = config(lam=2.5)
     this = batch(settings.threat)
     attacked = pgd(
-        net, this.x, this.y, this.threat.ball, **this.threat.options, keep="last", ids=this.ids, seed=this.seed
+        net, this.x, this.y, this.adversary.ball, **this.adversary.options, keep="last", ids=this.ids, seed=this.seed
     )
     adversarial, clean = cross_entropy(net(attacked), this.y), cross_entropy(net(this.x), this.y)
     for lam, expected in ((0, clean), (1, adversarial), (2.5, 2.5 * adversarial - 1.5 * clean)):
@@ -123,7 +124,7 @@ def test_only_correct_images_are_attacked():
     right = net(this.x).argmax(1) == this.y
     assert 0 < right.sum() < 6
     attacked = pgd(
-        net, this.x, this.y, this.threat.ball, **this.threat.options, keep="last", ids=this.ids, seed=this.seed
+        net, this.x, this.y, this.adversary.ball, **this.adversary.options, keep="last", ids=this.ids, seed=this.seed
     )
     seen = torch.where(right.view(-1, 1, 1, 1), attacked, this.x)
     expected = nn.functional.cross_entropy(net(seen), this.y)
@@ -261,3 +262,63 @@ def test_awp_lets_running_statistics_see_a_batch_once():
         return net.net[0].running_mean
 
     torch.testing.assert_close(trained(0.1), trained(0.0))
+
+
+def union(kind: str = "worst", norms: str = "linf,l2,l1", eps: tuple[float, ...] = (0.1, 0.25, 0.5)) -> TrainConfig:
+    asked = Training(adv=norms, eps=eps, union=kind, label_smoothing=0.0, batch_size=6, epochs=1)
+    return resolve(asked, SHAPE, False)
+
+
+def test_the_worst_of_several_norms_is_chosen_for_each_image_by_its_loss():
+    """Tramer and Boneh 2019, the max strategy: by hand, each attack on its own and each loss on its own."""
+    net, settings = model(), union(eps=(0.1, 0.17, 0.2))
+    net.net[1].weight.data = torch.tensor([[8.0, 0.1, 0.0, 0.3], [0.5, -1.0, 0.2, 0.0], [1.0, 2.0, -2.0, 1.0]])
+    this = replace(batch(None), threats=settings.threats)
+    found = objective(net, settings).examples(this).x
+    losses, images = [], []
+    for threat in settings.threats:
+        made = pgd(net, this.x, this.y, threat.ball, **threat.options, keep="last", ids=this.ids, seed=this.seed)
+        images.append(made)
+        losses.append([-math.log(row[label]) for row, label in zip(probabilities(net, made), this.y, strict=True)])
+    chosen = [max(range(3), key=lambda norm, image=image: losses[norm][image]) for image in range(6)]
+    for image, norm in enumerate(chosen):
+        torch.testing.assert_close(found[image], images[norm][image], atol=1e-5, rtol=0)
+    assert {*chosen} == {0, 1, 2}
+
+
+def test_each_norm_of_a_union_has_its_own_steps():
+    threats = union("random").threats
+    assert [(threat.norm, threat.eps, threat.steps) for threat in threats] == [
+        ("linf", 0.1, 7),
+        ("l2", 0.25, 7),
+        ("l1", 0.5, 7),
+    ]
+    assert [threat.step_size for threat in threats] == pytest.approx([0.025, 0.05, 0.1])
+    assert [threat.random_start for threat in threats] == [True, False, False]
+    single = config(norm="l2")
+    assert single.union is None and single.to_json()["threat"]["norm"] == "l2" and "union" not in single.to_json()
+    recorded = union("worst").to_json()
+    assert [each["norm"] for each in recorded["threat"]] == ["linf", "l2", "l1"] and recorded["union"] == "worst"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"adv": "l2,linf", "eps": 0.5}, "eps 0.5: 2 norms need as many radii"),
+        ({"adv": "l2", "eps": (0.5, 0.1)}, "eps 0.5,0.1: 1 norms|one radius"),
+        ({"adv": "l2,l2", "eps": (0.5, 0.1)}, "twice"),
+        ({"adv": "none,l2", "eps": (0.5, 0.1)}, "none stands by itself"),
+        ({"adv": "l2,linf", "eps": (0.5, 8.0)}, "8/255"),
+        ({"adv": "l2,linf", "eps": (0.5, 0.1), "step_size": 0.1}, "step_size"),
+        ({"adv": "l2", "eps": 0.5, "union": "worst"}, "union worst: is for several norms"),
+        ({"adv": "l2,l0", "eps": (0.5, 3.0)}, "l0"),
+        ({"adv": "l2,linf"}, "eps: is needed with an adversary, such as 0.5,8/255"),
+        *(
+            ({"adv": "l2,linf", "eps": (0.5, 0.1), "objective": kind}, f"objective pgd, not for {kind}")
+            for kind in ("trades", "mart", "fast", "n-fgsm", "free")
+        ),
+    ],
+)
+def test_what_makes_no_union_is_refused(asked, words):
+    with pytest.raises(UsageError, match=words):
+        Training(**asked).validate()

@@ -186,7 +186,9 @@ def test_robustness_against_the_one_step_alone_is_warned_of(advtool):
 def test_the_radius_grows_while_it_warms_up(monkeypatch):
     seen = []
     original = Adversarial.examples
-    monkeypatch.setattr(Adversarial, "examples", lambda self, batch: seen.append(batch.threat) or original(self, batch))
+    monkeypatch.setattr(
+        Adversarial, "examples", lambda self, batch: seen.append(batch.adversary) or original(self, batch)
+    )
     run(eps_warmup=2.0, batch_size=100, epochs=3).fit()
     expected = [min(1, step / 6) * 0.1 for step in range(1, 10)]
     assert [threat.eps for threat in seen] == pytest.approx(expected)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from advtool.attacks import pgd
 from advtool.attacks.guard import logits_of
+from advtool.attacks.losses import cross_entropy
 from advtool.models.classifier import Classifier
 from advtool.prepared import Network, prepare, untouched
 from advtool.threat import Threat
@@ -16,10 +17,11 @@ from advtool.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class Batch:
-    """Images N×C×H×W in [0, 1], labels N, what each image's randomness is keyed by, and the adversary of this step.
+    """Images N×C×H×W in [0, 1], labels N, what each image's randomness is keyed by, and whom to withstand.
 
     Attributes
     ----------
+    threats : what the adversary of this step may do, of which the worst counts; none without one
     first : place of the first image in the batch of all processes
     """
 
@@ -27,14 +29,14 @@ class Batch:
     y: Tensor
     ids: Tensor
     seed: int
-    threat: Threat | None = None
+    threats: tuple[Threat, ...] = ()
     first: int = 0
 
     @property
     def adversary(self) -> Threat:
-        """The adversary, of an objective that has one."""
-        assert self.threat is not None
-        return self.threat
+        """The adversary, of an objective that has one with one norm."""
+        (threat,) = self.threats
+        return threat
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,21 @@ class Objective:
             return logits_of(network, x).argmax(1) == y
 
     def attacked(self, network: Network, batch: Batch) -> Tensor:
-        """The last iterate of PGD by the adversary of this step."""
-        threat, seed = batch.adversary, batch.seed
-        return pgd(network, batch.x, batch.y, threat.ball, **threat.options, keep="last", ids=batch.ids, seed=seed)
+        """The last iterate of PGD by the adversary of this step; of several norms that of the largest cross-entropy for
+        each image (Tramer and Boneh 2019, https://arxiv.org/abs/1904.13000, section 2: the max strategy)."""
+        found = [
+            pgd(network, batch.x, batch.y, threat.ball, **threat.options, keep="last", ids=batch.ids, seed=batch.seed)
+            for threat in batch.threats
+        ]
+        return found[0] if len(found) == 1 else self._worst(network, found, batch.y)
+
+    @torch.no_grad()
+    def _worst(self, network: Network, found: list[Tensor], y: Tensor) -> Tensor:
+        """Of several perturbed images of each image the one of largest cross-entropy in eval mode: N×C×H×W."""
+        with untouched(self.model):
+            losses = torch.stack([cross_entropy(logits_of(network, x), y) for x in found])
+            network.check()
+        return torch.stack(found)[losses.argmax(0), torch.arange(len(y), device=y.device)]
 
 
 def hits(logits: Tensor, y: Tensor) -> Tensor:
