@@ -226,7 +226,7 @@ class Training(Amount, Adversary, Objective, Network, Optimisation, Kept, Machin
         if len(chosen) == 1 and self.union is not None:
             raise UsageError("is for several norms", "union", self.union)
         if len(chosen) > 1 and self.objective != "pgd":
-            raise UsageError(f"several norms are for the objective pgd, not for {self.objective}", "adv", self.adv)
+            raise UsageError("is for one norm; pgd takes several", "objective", self.objective)
         if len(chosen) > 1 and self.step_size is not None:
             raise UsageError("is for one norm: steps of another are of another length", "step_size")
 

@@ -53,7 +53,7 @@ def assert_fails(process, status: int, *words: str) -> None:
         (["train", "--adv", "l2", "--eps", "inf"], ["--eps", "finite"]),
         (["train", "--adv", "l2", "--eps", "8/0"], ["--eps", "zero"]),
         (["train", "--adv", "l2", "--eps", "half"], ["--eps", "number"]),
-        (["train", "--adv", "l2", "--eps", "0.5,1"], ["--eps 0.5,1", "number"]),
+        (["train", "--adv", "l2", "--eps", "0.5,1"], ["--eps 0.5,1", "one radius"]),
         (["train", "--adv", "linf", "--eps", "8"], ["8/255"]),
         (["train", "--adv", "l3", "--eps", "1"], ["l2"]),
         (["train", "--eps", "0.5"], ["--adv"]),

@@ -144,14 +144,17 @@ def cases() -> Iterator[Case]:
         yield Case("relabel", name, arguments, frozenset(unused))
 
     objectives = {
-        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp", "union"},
+        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
         "trades": {"steps", "step_size", "beta", "label_smoothing", "awp"},
         "mart": {"steps", "step_size", "random_start", "beta", "awp"},
         "fast": {"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
         "n-fgsm": {"step_size", "lam", "attack_correct_only", "label_smoothing", "awp"},
         "free": {"step_size", "replays", "label_smoothing"},
     }
-    every = set().union(*objectives.values())
+    every = set().union(*objectives.values()) | {"union"}
+    several = ("--adv", "l2,linf", "--eps", "0.5,0.1", "--objective", "pgd")
+    missing = every - objectives["pgd"] - {"union"} | {"step_size", "objective", "noise", "hidden"}
+    yield Case("train", "union", several, frozenset(missing))
     for name, taken in objectives.items():
         arguments = ("--adv", "l2", "--eps", "0.5", "--objective", name)
         yield Case("train", name, arguments, frozenset((every - taken) | {"noise", "hidden"}))

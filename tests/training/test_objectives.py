@@ -314,7 +314,7 @@ def test_each_norm_of_a_union_has_its_own_steps():
         ({"adv": "l2,l0", "eps": (0.5, 3.0)}, "l0"),
         ({"adv": "l2,linf"}, "eps: is needed with an adversary, such as 0.5,8/255"),
         *(
-            ({"adv": "l2,linf", "eps": (0.5, 0.1), "objective": kind}, f"objective pgd, not for {kind}")
+            ({"adv": "l2,linf", "eps": (0.5, 0.1), "objective": kind}, f"objective {kind}: is for one norm; pgd")
             for kind in ("trades", "mart", "fast", "n-fgsm", "free")
         ),
     ],
