@@ -68,6 +68,7 @@ complete -c advtool -n '__fish_seen_subcommand_from certify' -l samples -r -d 'D
 complete -c advtool -n '__fish_seen_subcommand_from certify' -l alpha -r -d 'Chance, at most, that the guarantee of an image is wrong'
 complete -c advtool -n '__fish_seen_subcommand_from certify' -l radius -r -d 'Ask only whether the model is robust in these l2 radii, and stop drawing once that is known'
 complete -c advtool -n '__fish_seen_subcommand_from certify' -l family -d 'Let --alpha be for all images together'
+complete -c advtool -n '__fish_seen_subcommand_from certify' -l bracket -d 'Look for the smallest perturbation that changes each answer, too, and report the gap'
 complete -c advtool -n '__fish_seen_subcommand_from certify' -l predict -d 'Only say what the smoothed model answers, or that it abstains'
 complete -c advtool -n '__fish_seen_subcommand_from certify' -l per-sample -r -d 'Write what is guaranteed for each image as JSON lines; an interrupted run goes on from it'
 complete -c advtool -n '__fish_seen_subcommand_from certify' -l plot -r -d 'Draw certified accuracy against radius - .png, .pdf, .svg'

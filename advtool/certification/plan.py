@@ -27,6 +27,7 @@ class Certification:
     radii : the only ones asked about, rising; None for the largest of each image
     predict : only say what the smoothed classifier answers
     family : alpha is for all images together, not for each
+    bracket : look for the smallest perturbation that changes the answer, too
     """
 
     n0: int = 100
@@ -35,6 +36,7 @@ class Certification:
     radii: tuple[float, ...] | None = None
     predict: bool = False
     family: bool = False
+    bracket: bool = False
 
     @classmethod
     def of(
@@ -46,6 +48,7 @@ class Certification:
         radius: float | Sequence[float] = (),
         predict: bool = False,
         family: bool = False,
+        bracket: bool = False,
     ) -> "Certification":
         """The plan that options ask for.
 
@@ -57,6 +60,8 @@ class Certification:
         radii = tuple(sorted({radius} if isinstance(radius, float | int) else {*radius}))
         if predict and radii:
             raise UsageError("has no use with predict, which certifies none", "radius")
+        if bracket and (predict or radii):
+            raise UsageError("is between the largest radius of each image and what is found beyond it", "bracket")
         if not 0 < alpha < 1:
             raise UsageError("must be above 0 and below 1", "alpha", alpha)
         if len(radii) > MOST_RADII:
@@ -66,7 +71,7 @@ class Certification:
         for name, value in (("n0", n0), ("samples", samples)):
             if value < 1:
                 raise UsageError("must be at least 1", name, value)
-        return cls(n0, samples, alpha, radii or None, predict, family)
+        return cls(n0, samples, alpha, radii or None, predict, family, bracket)
 
     @property
     def answers(self) -> bool:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advtool.io.figures import words, write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _STROKES, _MARKERS = ("-", "--", "-.", ":"), "os^Dv"
 
@@ -13,7 +16,7 @@ def plot_certified(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     """Draw certified accuracy with its 95% interval against radius, a curve for each report.
 
     Where the largest radius of each image is known the curve falls at each of them; else there are points at the radii
-    that were asked about.
+    that were asked about. With a bracket a thin curve is the accuracy under attack, and what is between them is shaded.
 
     Parameters
     ----------
@@ -36,6 +39,8 @@ def plot_certified(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
         if whole:
             left = [100 - share for share in range(len(whole))]
             axes.step([0.0, *whole], [100, *left], where="pre", color=style["color"], linestyle=stroke)
+        if whole and report["bracket"]:
+            _between(axes, whole, report["bracket"]["percentiles"], style["color"])
         ends = "" if whole else stroke
         axes.errorbar(x, y, yerr=[below, above], capsize=2, label=words(name), linestyle=ends, **style)
     data = reports[0]["data"]
@@ -47,3 +52,12 @@ def plot_certified(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     write_figure(figure, path)
+
+
+def _between(axes: "Axes", radii: Sequence[float], distances: Sequence[float | None], color: str) -> None:
+    """What nobody knows: between the share certified and the share that no perturbation found breaks."""
+    shares = [100 - share for share in range(len(radii))]
+    farthest = max([*radii, *(distance for distance in distances if distance is not None)])
+    found = [farthest if distance is None else distance for distance in distances]
+    axes.step([0.0, *found], [100, *shares], where="pre", color=color, linewidth=0.8)
+    axes.fill_betweenx(shares, radii, found, color=color, alpha=0.15, linewidth=0)

@@ -1,11 +1,13 @@
 """What was certified as a report."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from advtool.certification.bracket import ATTACK, DRAWS, STEPS
 from advtool.certification.plan import Certification
 from advtool.certification.record import Certified
 from advtool.data.arrays import Images
@@ -48,7 +50,9 @@ def described(
     for radius in () if plan.predict else plan.reported(sigma):
         entry = {"radius": radius, **accuracy(sum(each.counts_at(radius) for each in found), n)}
         undecided = sum(each.undecided and not each.counts_at(radius) for each in found)
-        certified.append({**entry, "undecided": undecided if plan.radii is not None else 0})
+        standing = sum(each.stands_at(radius) for each in found)
+        entry |= {"undecided": undecided if plan.radii is not None else 0}
+        certified.append({**entry, "attacked": accuracy(standing, n) if plan.bracket else None})
     return {
         "schema": SCHEMA,
         "command": "certify",
@@ -76,11 +80,29 @@ def described(
         "percentiles": None
         if plan.predict or plan.radii
         else np.percentile(radii, range(101), method="lower").tolist(),
+        "bracket": _bracket(found) if plan.bracket else None,
         "samples_drawn": sum(each.samples for each in found),
         "seed": settings.seed,
         "device": str(settings.device),
         "seconds": round(seconds, 3),
         "images_per_second": round(n / seconds, 3) if seconds else None,
+    }
+
+
+def _bracket(found: Sequence[Certified]) -> dict[str, Any]:
+    """What lies between certificates and perturbations, of the images that have both."""
+    gaps = [each.distance - each.radius for each in found if each.distance is not None]
+    right = [math.inf if each.distance is None else each.distance for each in found if each.prediction == each.label]
+    distances = _percentiles([0.0] * (len(found) - len(right)) + right)
+    return {
+        "attack": ATTACK,
+        "steps": STEPS,
+        "draws": DRAWS,
+        "found": len(gaps),
+        "mean_gap": statistics.fmean(gaps) if gaps else None,
+        "median_gap": statistics.median(gaps) if gaps else None,
+        "smallest_gap": min(gaps, default=None),
+        "percentiles": [distance if math.isfinite(distance) else None for distance in distances],
     }
 
 

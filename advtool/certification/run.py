@@ -29,6 +29,7 @@ def certify(
     radius: float | Sequence[float] = (),
     predict: bool = False,
     family: bool = False,
+    bracket: bool = False,
     per_sample: str | Path | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -48,6 +49,7 @@ def certify(
     radius : the only l2 radii asked about, for which drawing stops once it is known whether they are certified
     predict : only what the smoothed classifier answers, or that it abstains
     family : alpha is for all images together
+    bracket : look for the smallest perturbation that changes each answer, too
     per_sample : JSON lines to write what is guaranteed for each image to; an interrupted run goes on from them
     seed : of the draws, which belong to an image by its key
     device : to compute on; by default where the model is
@@ -59,7 +61,8 @@ def certify(
     UsageError
         naming the parameter, if parameters do not go together
     AdvtoolError
-        if the model returns logits that are not finite, or `per_sample` cannot be written or is of another run
+        if the model returns logits that are not finite, another answer is found within a certified radius, or
+        `per_sample` cannot be written or is of another run
 
     >>> import torch, advtool.certification
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
@@ -67,7 +70,8 @@ def certify(
     >>> report["data"]["n"]
     3
     """
-    plan = Certification.of(n0=n0, samples=samples, alpha=alpha, radius=radius, predict=predict, family=family)
+    asked: dict[str, Any] = {"radius": radius, "predict": predict, "family": family, "bracket": bracket}
+    plan = Certification.of(n0=n0, samples=samples, alpha=alpha, **asked)
     first = next(model.parameters(), torch.zeros(0))
     chosen = first.device if device is None else devices.choose(str(device))[0]
     data = images if isinstance(images, Images) else from_tensors(*images, model=model)

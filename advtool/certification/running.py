@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advtool import keyed
 from advtool.certification.binomial import answers
+from advtool.certification.bracket import Adversary
 from advtool.certification.plan import Certification
 from advtool.certification.record import Certified, CertifiedFile
 from advtool.certification.report import described
@@ -16,11 +17,22 @@ from advtool.certification.votes import OnGrid, Voters, on_grid
 from advtool.data.arrays import Images
 from advtool.data.matching import Matching
 from advtool.device import Settings
+from advtool.errors import AdvtoolError
 from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
 from advtool.evaluation.running import Subject, in_order
 from advtool.evaluation.sample_record import fingerprint
 from advtool.memory import keep_freed
 from advtool.prepared import untouched
+
+
+class Contradiction(AdvtoolError):
+    """Another answer was found within a certified radius."""
+
+    def __init__(self, key: str, radius: float, distance: float, alpha: float):
+        super().__init__(
+            f"{key}: contradiction: certified within {radius:.4g}, and another answer was found at {distance:.4g};"
+            f" by chance that happens to {alpha:g} of the images at most"
+        )
 
 
 class Certifying:
@@ -59,6 +71,7 @@ class Certifying:
             radii = None if plan.radii is None else list(plan.radii)
             of_images = {"images": n} if plan.family else {}
             run = {**named, **plan.to_json(), "radii": radii, "predict": plan.predict, **of_images}
+            run |= {"bracket": True} if plan.bracket else {}
             self._record = CertifiedFile(per_sample, [run])
         self._found: list[Certified] = []
         self._seconds, self._clean, self._margin, self._moved = 0.0, 0, 0.0, 0.0
@@ -122,7 +135,13 @@ class Certifying:
             return known
         make = self._predicted if self._plan.predict else self._bounded
         prediction, radius, p_lower, samples, undecided = make(image, voters, id_, margin)
-        found = Certified(key, label, prediction, radius, p_lower, samples, undecided, print_)
+        distance = None
+        if self._plan.bracket and prediction is not None:
+            adversary = Adversary(self._model, voters, self._sigma, self._own.alpha, self._settings)
+            distance = adversary.nearest(image, prediction, id_)
+            if distance is not None and distance < radius:
+                raise Contradiction(key, radius, distance, self._own.alpha)
+        found = Certified(key, label, prediction, radius, p_lower, samples, distance, undecided, print_)
         if self._record is not None:
             self._record.append([found])
         return found

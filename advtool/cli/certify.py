@@ -60,10 +60,16 @@ class Guarantee(Options):
     family: bool = option(
         "--family", default=False, help="Let --alpha be for all images together.", unset="for each image"
     )
+    bracket: bool = option(
+        "--bracket",
+        default=False,
+        excludes=("radius",),
+        help="Look for the smallest perturbation that changes each answer, too, and report the gap.",
+    )
     predict: bool = option(
         "--predict",
         default=False,
-        excludes=("n0", "radius", "plot"),
+        excludes=("n0", "radius", "bracket", "plot"),
         help="Only say what the smoothed model answers, or that it abstains.",
     )
 

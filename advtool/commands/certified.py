@@ -12,7 +12,19 @@ def show(report: dict[str, Any]) -> None:
     checkpoint, data = report["checkpoint"], report["data"]
     title = f"{checkpoint['path']} ({checkpoint['arch']}) under noise {report['sigma']:g} on {_data(data)}"
     rows = [[name, *_cells(entry)] for name, entry in _lines(report)]
-    console.show_table(title, ["certified", "accuracy", "95% interval", "correct"], rows)
+    columns = ["certified", "accuracy", "95% interval", "correct"]
+    if report["bracket"] is not None:
+        columns.append("under attack")
+        above = {
+            _named(entry["radius"]): f"{100 * entry['attacked']['accuracy']:.2f}%" for entry in report["certified"]
+        }
+        rows = [[*row, above.get(row[0], "")] for row in rows]
+    console.show_table(title, columns, rows)
+    if (found := report["bracket"]) is not None and found["found"]:
+        console.line(
+            f"gap between radius and smallest perturbation found: mean {found['mean_gap']:.4g},"
+            f" median {found['median_gap']:.4g}, smallest {found['smallest_gap']:.4g}, of {found['found']:,} images"
+        )
     parts = [f"abstained: {report['abstained']:,}", f"wrong: {report['wrong']:,}"]
     if report["mean_radius"] is not None:
         parts.append(f"mean radius: {report['mean_radius']:.4g}")

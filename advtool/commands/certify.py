@@ -46,7 +46,7 @@ def run(options: Certify) -> None:
     standard.check_stdout()
     if distributed.processes().world > 1:
         raise UsageError("certify is for one process")
-    names = ("n0", "samples", "alpha", "radius", "predict", "family")
+    names = ("n0", "samples", "alpha", "radius", "predict", "family", "bracket")
     plan = Certification.of(**{name: getattr(options, name) for name in names})
     if options.plot:
         output.check_figure(options.plot)

@@ -170,7 +170,15 @@ def validate():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"radius": [0.25, 0.1]}, {"radius": 0.0}, {"predict": True}, {"family": True}, {"alpha": 0.05, "n0": 10}],
+    [
+        {},
+        {"radius": [0.25, 0.1]},
+        {"radius": 0.0},
+        {"predict": True},
+        {"family": True},
+        {"bracket": True},
+        {"alpha": 0.05, "n0": 10},
+    ],
     ids=str,
 )
 def test_every_report_follows_the_schema(validate, options):
@@ -192,6 +200,38 @@ def test_a_family_shares_alpha_and_asks_for_more():
     each = certify(model, images, 0.25, samples=300, alpha=0.001 / 20)
     assert together["mean_radius"] == each["mean_radius"] < alone["mean_radius"]
     assert "all 20 images" in together["guarantee"] and together["alpha_is_of"] == "all images"
+
+
+def test_the_bracket_is_around_the_exact_distance_of_a_linear_model(tmp_path):
+    x, w = images(12, 6), anisotropic(6)
+    model = Plane(w, -0.5 * float(w.sum()))
+    distances = ((x.flatten(1).double() @ w + model.b) / w.norm()).abs()
+    report = certify(model, (x, model(x).argmax(1)), 0.25, samples=3_000, bracket=True, per_sample=tmp_path / "s")
+    between = 0
+    for each, exact in zip(lines(tmp_path / "s"), distances.tolist(), strict=True):
+        if each["distance"] is not None:
+            assert each["radius"] <= exact <= each["distance"] * (1 + 1e-3)
+            between += each["distance"] < 1.3 * exact + 0.05
+    assert between >= 6 and report["bracket"]["smallest_gap"] > 0
+    for entry in report["certified"]:
+        exact = int((distances >= entry["radius"]).sum())
+        assert entry["correct"] <= exact <= entry["attacked"]["correct"] + report["abstained"]
+
+
+class Turncoat(Plane):
+    """Answers the other class to all that it is asked after so many images."""
+
+    left = 5_000
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.left -= len(x)
+        return super().forward(x) + (torch.tensor([-1.0, 1.0]) * 0.2 if self.left < 0 else 0.0)
+
+
+def test_a_contradiction_ends_the_run_with_its_key(tmp_path):
+    w, x = torch.tensor([1.0, 2.0], dtype=torch.float64), torch.full((1, 1, 1, 2), 0.6)
+    with pytest.raises(AdvtoolError, match=r"00000000: contradiction: certified within 0\.1\d*, .* found at 0\.0"):
+        certify(Turncoat(w, -1.4), (x, torch.zeros(1).long()), 0.25, samples=4_000, bracket=True, batch_size=1_000)
 
 
 def test_predictions_are_those_of_most_votes():
@@ -223,6 +263,7 @@ class NotANumber(nn.Module):
         ({"alpha": 1.0}, "alpha"),
         ({"predict": True, "radius": 0.1}, "radius"),
         ({"n0": 0}, "n0"),
+        ({"bracket": True, "radius": 0.1}, "bracket"),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(options, parameter):

@@ -72,5 +72,9 @@ def test_a_table_says_what_is_guaranteed(models, monkeypatch):
     status, out, _ = run("certify", "--ckpt", noisy, "--sigma", "0.25,0.5", "-n", 6, "--radius", "0.1,0.3", "--family")
     assert status == 0 and "noisy 0.25" in out and "noisy 0.5" in out and "for all 6 images at once" in out
     assert out.index("l2 0.1") < out.index("l2 0.3") < out.index("abstained")
+    status, out, _ = run("certify", "--ckpt", noisy, "-n", 3, "--samples", 500, "--bracket")
+    assert (
+        status == 0 and "under attack" in out and "gap between radius and smallest perturbation found: mean 0." in out
+    )
     status, out, _ = run("certify", "--ckpt", noisy, "-n", 6, "--predict")
     assert status == 0 and "smoothed" in out and "mean radius" not in out

@@ -161,7 +161,7 @@ def cases() -> Iterator[Case]:
     adversarial = every - {"label_smoothing"} | {"eps", "objective", "eps_warmup", "test_limit", "hidden"}
     yield Case("train", "plain", (), frozenset(adversarial))
     yield Case("certify", "radii", ("--sigma", "0.5"), frozenset())
-    yield Case("certify", "predict", ("--sigma", "0.5", "--predict"), frozenset({"n0", "radius"}))
+    yield Case("certify", "predict", ("--sigma", "0.5", "--predict"), frozenset({"n0", "radius", "bracket"}))
     yield Case("distill", "image", (), frozenset())
     yield Case("data", "conversion", ("digits",), frozenset({"json"}))
 
