@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advtool.distributed import Processes, processes, share_of_machine
 from advtool.errors import UsageError
+from advtool.launchers import Processes, processes, share_of_machine
 
 _CPU_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
 
@@ -68,11 +68,13 @@ def _fastest() -> tuple[torch.device, str]:
 
 
 def _take_own(here: Processes) -> None:
-    """Compute on the GPU of this process's number."""
-    if here.local_rank >= (count := torch.cuda.device_count()):
-        message = f"{count} GPUs are too few for {here.local_rank + 1} processes on this machine"
+    """Compute on the GPU of this process's number on its machine; of its number among all where nobody says that."""
+    count = torch.cuda.device_count()
+    number = here.rank % max(count, 1) if here.local_rank is None else here.local_rank
+    if number >= count:
+        message = f"{count} GPUs are too few for {number + 1} processes on this machine"
         raise UsageError(message, parameter="device", value="cuda")
-    torch.cuda.set_device(here.local_rank)
+    torch.cuda.set_device(number)
 
 
 @contextmanager

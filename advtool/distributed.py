@@ -1,42 +1,32 @@
-"""Several processes that work on one thing, as ``torchrun`` starts them."""
+"""Several processes that work on one thing, as `launchers` finds them."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import fields, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from advtool.errors import AdvtoolError
+from advtool.launchers import Processes, processes, rendezvous, share_of_machine
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from _typeshed import DataclassInstance
+
+_Sums = TypeVar("_Sums", bound="DataclassInstance")
+__all__ = ["Processes", "barrier", "gathered", "joined", "processes", "sent", "share_of_machine", "summed"]
 
 TIMEOUT = timedelta(hours=24)
-"""How long a process waits for the others; torchrun ends them at once when one dies."""
+"""How long a process waits for the others in the middle of the work; one that died ends the others at once."""
+
+JOINING = timedelta(minutes=10)
+"""How long a process waits for the others to start."""
 
 
-@dataclass(frozen=True)
-class Processes:
-    """This process's number, the number of processes, and its number on this machine."""
-
-    rank: int = 0
-    world: int = 1
-    local_rank: int = 0
-
-    @property
-    def is_first(self) -> bool:
-        return self.rank == 0
-
-
-def processes() -> Processes:
-    """What ``torchrun`` says in the environment; one process without it."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return Processes()
-    return Processes(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
-
-
-def share_of_machine() -> int:
-    """How many of the processes are on this machine, and have to share its memory."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if processes().world > 1 else 1
+class Left(AdvtoolError):
+    """Another process of the run has ended before its end."""
 
 
 @contextmanager
@@ -45,24 +35,40 @@ def joined(device: "torch.device | None" = None) -> Iterator[Processes]:
 
     Parameters
     ----------
-    device : on which tensors are exchanged: by nccl if it is a GPU. Without one gloo exchanges counts and names on the
-        CPU, so that several processes may share a GPU
+    device : on which tensors are exchanged: by nccl if it is a GPU, and by gloo on the CPU. Without one gloo exchanges
+        counts and names alone, so that several processes may share a GPU
+
+    Raises
+    ------
+    UsageError
+        if nothing says where the processes meet
+    Left
+        if they do not all come, or one of them ends before the others
     """
     here = processes()
     if here.world == 1:
         yield here
         return
-    import torch.distributed
+    import torch.distributed as dist
 
+    os.environ.update(rendezvous())
+    backend: dict[str, Any] = {"backend": "gloo"}
     if device is not None and device.type == "cuda":
-        place = torch.device("cuda", torch.cuda.current_device())
-        torch.distributed.init_process_group("nccl", timeout=TIMEOUT, device_id=place)
-    else:
-        torch.distributed.init_process_group("gloo", timeout=TIMEOUT)
+        backend = {"backend": "cpu:gloo,cuda:nccl", "device_id": torch.device("cuda", torch.cuda.current_device())}
+    try:
+        store, rank, world = next(dist.rendezvous("env://", timeout=JOINING))
+        store.set_timeout(JOINING)
+        dist.init_process_group(store=store, rank=rank, world_size=world, timeout=TIMEOUT, **backend)
+    except (RuntimeError, ValueError) as error:
+        raise Left(f"process {here.rank} of {here.world} did not find the others ({_first(error)})") from error
     try:
         yield here
+    except RuntimeError as error:
+        if not _is_of_others(error):
+            raise
+        raise Left(f"process {here.rank} of {here.world} ends: another has ended before it") from error
     finally:
-        torch.distributed.destroy_process_group()
+        dist.destroy_process_group()
 
 
 def barrier() -> None:
@@ -83,3 +89,33 @@ def gathered(part: object) -> list:
     parts: list[object] = [None] * world
     torch.distributed.all_gather_object(parts, part)
     return parts
+
+
+def sent(array: "np.ndarray", rank: int) -> "np.ndarray":
+    """The array of one process, in every one of them.
+
+    Parameters
+    ----------
+    array : in that process what is sent; in the others one of the same shape and kind, which is overwritten
+    """
+    import torch
+
+    torch.distributed.broadcast(torch.from_numpy(array), rank)
+    return array
+
+
+def summed(tally: _Sums) -> _Sums:
+    """The sums of all processes: of a dataclass of numbers, field by field."""
+    parts = gathered(tally)
+    return replace(tally, **{each.name: sum(getattr(part, each.name) for part in parts) for each in fields(tally)})
+
+
+def _is_of_others(error: RuntimeError) -> bool:
+    """Whether a failure is that of an exchange with another process."""
+    import torch.distributed as dist
+
+    return isinstance(error, dist.DistError) or any(word in str(error).lower() for word in ("gloo", "nccl"))
+
+
+def _first(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

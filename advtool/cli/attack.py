@@ -127,4 +127,5 @@ class Attack(
     """
 
     command = "attack"
+    shares = True
     tables = (Table("attack", {attack.name: attack.takes for attack in registry.ATTACKS.values()}),)

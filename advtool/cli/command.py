@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from advtool.cli import console, encoding, meant
 from advtool.errors import UsageError
+from advtool.launchers import processes, rendezvous
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
 
 
@@ -73,6 +74,7 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
         given = frozenset(name for name in values if _is_typed(ctx, name))
         asked = options(**{name: _frozen(value) for name, value in values.items() if value is not None}, given=given)
         console.set_level(getattr(asked, "quiet", False), getattr(asked, "verbose", False))
+        _check_processes(options)
         asked.validate()
         module, _, function = run.partition(":")
         runner = getattr(importlib.import_module(module), function)
@@ -83,6 +85,15 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
     call.__signature__ = inspect.Signature([context, *_parameters(options)])  # type: ignore[attr-defined]  # unknown to typeshed
     call.__doc__ = options.__doc__
     app.command(options.command.split()[-1], cls=Strict)(call)
+
+
+def _check_processes(options: type[Options]) -> None:
+    """Refuse several processes that would each do everything, or that cannot meet."""
+    if (here := processes()).world == 1:
+        return
+    if not options.shares:
+        raise UsageError(f"{here.world} processes were started; several are for train, attack, distill and eval")
+    rendezvous()
 
 
 def _parameters(options: type[Options]) -> list[inspect.Parameter]:

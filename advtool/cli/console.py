@@ -9,8 +9,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, TextIO
 
 from advtool.cli.encoding import is_unicode, shown
-from advtool.distributed import processes
 from advtool.errors import Note
+from advtool.launchers import processes
 from advtool.visible import bounded, visible
 
 if TYPE_CHECKING:

@@ -53,6 +53,7 @@ class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precisio
     """
 
     command = "distill"
+    shares = True
 
     ckpt: str | None = option(
         "--robust",

@@ -160,6 +160,7 @@ class Evaluate(
     """
 
     command = "eval"
+    shares = True
     default_split = "test"
     tables = (
         Table("adv", {"none": frozenset(), **dict.fromkeys(norms.NORMS, _NEEDS_ADVERSARY)}),

@@ -11,6 +11,7 @@ from advtool.cli import descriptors
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.atomic import StandardOutput, is_special, whole_file
 from advtool.io.figures import figure_format
+from advtool.launchers import processes
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,9 @@ def check_figure(path: str) -> None:
 
 
 def print_json(report: dict) -> None:
-    """Write a report as one line of JSON."""
-    print(json.dumps(report, allow_nan=False), flush=True)
+    """Write a report as one line of JSON; of several processes the first does."""
+    if processes().is_first:
+        print(json.dumps(report, allow_nan=False), flush=True)
 
 
 def wants_json(json_flag: bool) -> bool:

@@ -98,6 +98,7 @@ class Train(Input, Training, Start, Watched, CheckpointOutput, Report, Talk, Dry
     """
 
     command = "train"
+    shares = True
     order = (
         "Data",
         "Adversary",

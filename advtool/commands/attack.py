@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
+
 from advtool import device as devices
 from advtool import distributed, norms, registry
 from advtool.cli import bars, console, output
@@ -33,6 +35,11 @@ def run(options: Attack) -> None:
     attack = planned(options)
     if options.attack_correct_only and attack.targeted:
         raise UsageError("is for untargeted attacks", "attack_correct_only")
+    with distributed.joined():
+        _run(options, attack, device, reason)
+
+
+def _run(options: Attack, attack: Planned, device: torch.device, reason: str) -> None:
     files, data = [], options.data
     for name in options.ckpt or (None,):
         file, data = open_checkpoint(name, data, options)
@@ -78,12 +85,13 @@ def run(options: Attack) -> None:
     after = begun.head.after(options.history(), record, classes=known, num_classes=len(known))
     console.detail(f"device: {reason}")
     tally = AdversarialTally()
-    with distributed.joined(), bars.bar(f"attacking ({attack.name})", options.limit) as advance:
+    with bars.bar(f"attacking ({attack.name})", options.limit) as advance:
         samples = expecting(begun.samples, reader, options.limit, partial(advance, 0))
         todo = target.todo(after, samples)
         check = SampleChecker(after, preprocessing=begun.preprocessing)
         how = (settings, tally, options.format, options.attack_correct_only, advance)
         target.write(after, adversarial_samples(todo, check, attacked, attack, *how))
+    tally = distributed.summed(tally)
     console.say(f"wrote {tally.describe()} to {target.name}")
     if options.json:
         console.account({**record, "data": source.name, "output": target.name, **tally.to_json()})

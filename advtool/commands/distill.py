@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import torch
+
 from advtool import device as devices
 from advtool import distributed
 from advtool.cli import bars, console, output
@@ -49,6 +51,11 @@ class Begun:
 def run(options: Distill) -> None:
     """Distil a stream."""
     device, reason = devices.choose(options.device)
+    with distributed.joined():
+        _run(options, device, reason)
+
+
+def _run(options: Distill, device: torch.device, reason: str) -> None:
     file, data = open_checkpoint(options.ckpt, options.data, options)
     source = replace(options, data=data).open()
     target = shard_destination(options, source, "distilled", resumable=True, resume=options.resume)
@@ -85,7 +92,7 @@ def run(options: Distill) -> None:
     console.detail(f"device: {reason}")
     console.say(f"{recipe.steps:,} steps of {recipe.step_size:g}; starts: {begun.starts.described}")
     tally = DistilledTally()
-    with distributed.joined(), bars.training_bar(begun.n) as advance:
+    with bars.training_bar(begun.n) as advance:
         samples = expecting(begun.samples, reader, options.limit, lambda total: advance(0, "distilling", "", total))
         todo = target.todo(head, samples)
 
@@ -94,6 +101,7 @@ def run(options: Distill) -> None:
 
         check = SampleChecker(head)
         target.write(head, distilled_samples(todo, check, model, begun.starts, recipe, settings, tally, progress))
+    tally = distributed.summed(tally)
     console.say(f"wrote {tally.describe()} to {target.name}")
     if options.json:
         console.account({**described, "data": source.name, "output": target.name, "n": tally.n, **tally.means()})

@@ -59,6 +59,11 @@ def run(options: Evaluate) -> None:
         output.check_name(options.per_sample, "per_sample")
         output.check_directory(Path(options.per_sample).parent, "per_sample")
     device, reason = devices.choose(options.device)
+    with distributed.joined():
+        _run(options, plan, device, reason)
+
+
+def _run(options: Evaluate, plan: Evaluation, device: torch.device, reason: str) -> None:
     inputs = _inputs(options, device)
     amp = devices.use_amp(options.amp, device)
     largest = max((model.spec.shape for model in inputs.models), key=math.prod)
@@ -106,7 +111,7 @@ def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devi
     several = distributed.processes().world > 1
     if several and not inputs.source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
-    with distributed.joined(), saving(options.save_adversarial) as saver:
+    with saving(options.save_adversarial) as saver:
         running = [
             Running(
                 plan,

@@ -67,6 +67,7 @@ class ManyShards:
 
     def todo(self, head: Head, samples: Iterable[Sample]) -> Iterable[Sample]:
         """All but those of the shards that an interrupted run finished, and of those that other processes make."""
+        self.directory.barrier()  # every process has looked at what is there before one of them adds to it
         if self.anew and self.directory.path.is_dir():
             with self.directory.locked():
                 self.directory.discard()

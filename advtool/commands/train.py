@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import torch
+
 from advtool import device as devices
 from advtool import distributed
 from advtool.cli import bars, console, output
@@ -20,6 +22,7 @@ from advtool.errors import AdvtoolError, UsageError
 from advtool.evaluation import plots
 from advtool.io import checkpoints, streams
 from advtool.io.checkpoints import CheckpointFile
+from advtool.io.locks import locked_file
 from advtool.models import importing, pretrained
 from advtool.options import declarations
 from advtool.training import resuming
@@ -48,9 +51,16 @@ def run(options: Train) -> None:
     options.validate()
     check_plot(options)
     device, reason = devices.choose(options.device)
+    with distributed.joined(device):
+        _run(options, device, reason)
+
+
+def _run(options: Train, device: torch.device, reason: str) -> None:
     init = _init(options)
     if init and "imported" in init.meta and options.epochs == 0 and options.data is None:
         _refuse_in_conversion(options)
+        if distributed.processes().world > 1:
+            raise UsageError("several processes train; without training one converts the checkpoint")
         place = checkpoint_destination(conversion.stem(init), options)
         return conversion.convert(init, place, options.dry_run, options.json)
     source = _source(options, options.split)
@@ -68,16 +78,16 @@ def run(options: Train) -> None:
         resolved = {**training.resolved(), "options": _resolved(options, training).values()}
         output.print_json({"schema": 1, "command": "train", **resolved, **where})
         return
-    test_images = cache(lambda: load(_source(options, "test"), preprocessing=resizing(options.size)))
+    here = distributed.processes()
+    test_images = cache(lambda: load(_source(options, "test"), preprocessing=resizing(options.size), here=here))
 
     def complete(run: TrainingRun, place: output.Destination | None) -> dict:
         return _complete(run, place, options, reason, test_images)
 
-    with distributed.joined(device):
-        if only:
-            _train(training, only, options, complete)
-        else:
-            trials.train_trials(training, seeds, places, complete, output.wants_json(options.json))
+    if only:
+        _train(training, only, options, complete)
+    else:
+        trials.train_trials(training, seeds, places, complete, output.wants_json(options.json))
 
 
 def _train(run: TrainingRun, place: output.Destination, options: Train, complete: Complete) -> None:
@@ -98,7 +108,19 @@ def _complete(
     test_images: Callable[[], Images],
 ) -> dict:
     """Train, evaluate and write, or take up what an earlier run left; returns the metrics on the test split."""
-    path = place.regular if place else None
+    path, is_first = place.regular if place else None, distributed.processes().is_first
+    with locked_file(path if is_first else None):
+        return _trained(run, place, path, options, reason, test_images)
+
+
+def _trained(
+    run: TrainingRun,
+    place: output.Destination | None,
+    path: Path | None,
+    options: Train,
+    reason: str,
+    test_images: Callable[[], Images],
+) -> dict:
     state_file = StateFile(path, {**run.resolved(), "images": run.fingerprint()})
     start = state_file.read() if options.resume else None
     if options.resume and path and _is_complete(path):
@@ -120,13 +142,10 @@ def _complete(
     except Diverged as error:
         kept = _keep_last_epoch(run, place) if is_first else None
         raise AdvtoolError(f"{error}; {kept or 'nothing is written'}; try a lower learning rate") from error
-    if not is_first:
-        distributed.barrier()
-        return {}
     metrics = _test(run, options, test_images) if tested else {}
-    if place:
+    if is_first and place:
         place.write(run.to_bytes(metrics))
-    if not options.keep_state:
+    if is_first and not options.keep_state:
         state_file.remove()
     distributed.barrier()
     return metrics
@@ -198,7 +217,8 @@ def _curves(source: Source, options: Train) -> Curves:
     options.refuse_elsewhere((options.data, *specs.values()), fetched)
     sources = {name: options.resolve(spec, default_split="test") for name, spec in specs.items()}
     options.refuse_keys(source, *sources.values())
-    sets = {name: load(source, preprocessing=resizing(options.size)) for name, source in sources.items()}
+    here = distributed.processes()
+    sets = {name: load(each, preprocessing=resizing(options.size), here=here) for name, each in sources.items()}
     return Curves(sets, options.eval_every)
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
+from advtool.data import exchange
 from advtool.data.beginning import begin, needed
 from advtool.data.checker import SampleChecker
+from advtool.data.exchange import own_samples
 from advtool.data.matching import Matching, match
 from advtool.data.sources import Source
 from advtool.data.watching import watched
@@ -14,6 +17,7 @@ from advtool.errors import AdvtoolError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.readers import Arrays
 from advtool.io.samples import Sample
+from advtool.launchers import ALONE, Processes
 from advtool.preprocessing import Preprocessing
 
 __all__ = ["Images", "SampleChecker", "TooLarge", "complete", "load"]
@@ -88,6 +92,7 @@ def load(
     limit: int | None = None,
     max_bytes: float = float("inf"),
     preprocessing: Preprocessing | None = None,
+    here: Processes = ALONE,
 ) -> Images:
     """Read a source into memory.
 
@@ -96,6 +101,7 @@ def load(
     limit : read only the first so many samples
     max_bytes : of pixels
     preprocessing : how to resize 8-bit images; None to leave all as they are
+    here : one of several processes, all of which read the source: each decodes its part, and has all in the end
 
     Raises
     ------
@@ -113,10 +119,30 @@ def load(
             preprocessing = begun.preprocessing
             check = SampleChecker(begun.head, preprocessing=preprocessing)
             samples = watched("reading images", begun.samples, reader, limit)
-            found, provenance = collected(samples, check, max_bytes, source.name)
+            if here.world == 1:
+                found, provenance = collected(samples, check, max_bytes, source.name)
+            else:
+                own = own_samples(reader, samples, limit, here)
+                found, provenance = _shared(own, check, max_bytes, source.name, here)
         head = complete(reader.head, found.pixels.shape[1:], int(found.labels.max()))
     made = Images(*found, head, source.name, head.split or source.split, provenance)
     return replace(made, preprocessing=preprocessing)
+
+
+def _shared(
+    own: Iterable[Sample], check: SampleChecker, max_bytes: float, name: str, here: Processes
+) -> tuple[Arrays, list[dict | None] | None]:
+    """All samples, of which `own` are decoded here; TooLarge in every process if one has too many bytes."""
+    failure = None
+    part: tuple[Arrays, list[dict | None] | None] = Arrays(np.empty(0), np.empty(0, np.int64), []), None
+    try:
+        if first := next(samples := iter(own), None):
+            part = collected(chain([first], samples), check, max_bytes / here.world, name)
+    except TooLarge as error:
+        failure = error
+    if not exchange.agreed(failure):
+        raise TooLarge(f"{name}: more than {max_bytes / 2**30:.2g} GiB of pixels")
+    return exchange.together(*part, here)
 
 
 def whole(arrays: Arrays, max_bytes: float, preprocessing: Preprocessing | None, name: str) -> Arrays:

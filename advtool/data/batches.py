@@ -1,35 +1,21 @@
-"""Batches on the device, from images in memory or from a stream."""
+"""Batches on the device, from images in memory; `streamed` makes them of what does not fit."""
 
-import math
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from advtool import keyed, seeds
 from advtool.data.arrays import Images
-from advtool.data.checker import SampleChecker
-from advtool.data.crops import random_resized_crop
-from advtool.data.sources import Source
+from advtool.data.portions import portion
 from advtool.io.head import CompleteHead
-from advtool.io.readers import Reader
-from advtool.io.samples import Sample
-from advtool.preprocessing import Preprocessing
+from advtool.launchers import ALONE, Processes
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Pixels float32 in [0, 1] N×C×H×W, labels N, sample ids N."""
 
-SHUFFLE_BUFFER = 10_000
-
-_Read = Callable[[], Sample]
-_Decoded = tuple[np.ndarray, int, str]
-"""Pixels, label, key."""
 _Item = TypeVar("_Item")
 
 
@@ -40,6 +26,7 @@ class Batches(Protocol):
     ----------
     head : with shape and classes
     n : number of samples per epoch, None if not known
+    sizes : of the batches of an epoch, None if not known
     """
 
     @property
@@ -48,8 +35,16 @@ class Batches(Protocol):
     @property
     def n(self) -> int | None: ...
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, in an order that depends on the seed and the epoch."""
+    @property
+    def sizes(self) -> Sequence[int] | None: ...
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """This process's part of each batch of an epoch, in an order that depends on the seed and the epoch.
+
+        Parameters
+        ----------
+        start : number of the first batch, from 0; those before it are passed over
+        """
 
 
 def in_order(loaded: Images, batch_size: int, device: torch.device) -> Iterator[Batch]:
@@ -65,101 +60,41 @@ def in_order(loaded: Images, batch_size: int, device: torch.device) -> Iterator[
 
 
 class MemoryBatches:
-    """The whole dataset as one tensor on the device, uint8 or float32; batches are made by indexing."""
+    """The whole dataset as one tensor on the device, uint8 or float32; batches are made by indexing.
 
-    def __init__(self, loaded: Images, batch_size: int, seed: int, device: torch.device):
+    Parameters
+    ----------
+    here : which of several processes this one is
+    """
+
+    def __init__(self, loaded: Images, batch_size: int, seed: int, device: torch.device, here: Processes = ALONE):
         self.head, self.n = loaded.head, len(loaded)
-        self._batch_size, self._seed = batch_size, seed
+        self.sizes = sizes_of(self.n, batch_size)
+        self._seed, self._here = seed, here
         self._pixels = torch.tensor(loaded.pixels, device=device)
         self._labels = torch.tensor(loaded.labels, device=device)
         self._ids = keyed.ids_of(loaded.keys).to(device)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(seeds.derive(self._seed, "order", epoch))
         order = torch.randperm(self.n, generator=generator).to(self._labels.device)
-        sizes = [len(places) for places in grouped(iter(range(self.n)), self._batch_size)]
-        for index in order.split(sizes):
+        for whole in order.split(self.sizes)[start:]:
+            index = whole[portion(len(whole), self._here)]
             yield to_float(self._pixels[index]), self._labels[index], self._ids[index]
 
 
-class StreamBatches:
-    """A source read anew each epoch, decoded on threads one batch ahead.
-
-    Class folders are shuffled as a whole, other sources in a buffer of 10,000 samples.
+def sizes_of(n: int, size: int, fewest: int = 2) -> list[int]:
+    """The sizes of the batches of `n` images, as `grouped` makes them.
 
     Parameters
     ----------
-    limit : use the first so many samples
-    size : scale images to this side: by random-resized crops if `random_crop`, else the centre; None for as they are
+    fewest : a last batch of fewer joins the one before it
     """
-
-    def __init__(
-        self,
-        source: Source,
-        head: CompleteHead,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-        limit: int | None = None,
-        workers: int = 2,
-        size: int | None = None,
-        random_crop: bool = False,
-    ):
-        self.head = head
-        self.n: int | None = limit
-        self._source, self._batch_size, self._seed = source, batch_size, seed
-        self._device, self._limit, self._workers = device, limit, workers
-        self._size, self._random_crop = size, random_crop
-
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        decode = self._decoder(epoch)
-        count = 0
-        ahead: deque[list[Future[_Decoded]]] = deque()
-        with self._source.open() as reader, ThreadPoolExecutor(self._workers) as pool:
-            samples = self._shuffled(reader, seeds.derive(self._seed, "order", epoch))
-            groups = grouped(samples, self._batch_size)
-            while True:
-                while len(ahead) < 2 and (batch := next(groups, None)):
-                    ahead.append([pool.submit(decode, read) for read in batch])
-                if not ahead:
-                    break
-                decoded = [future.result() for future in ahead.popleft()]
-                count += len(decoded)
-                yield (
-                    to_float(torch.from_numpy(np.stack([pixels for pixels, _, _ in decoded])).to(self._device)),
-                    torch.tensor([label for _, label, _ in decoded], device=self._device),
-                    keyed.ids_of(key for _, _, key in decoded).to(self._device),
-                )
-        self.n = count
-
-    def _shuffled(self, reader: Reader, seed: int) -> Iterator[_Read]:
-        """The samples in random order: as a whole where the reader lists them, else in a buffer."""
-        if listing := reader.listing():
-            order = np.random.default_rng(seed).permutation(len(listing.keys[: self._limit]))
-            return (partial(listing.read, int(index)) for index in order)
-        from webdataset.filters import shuffle
-
-        shuffled = shuffle(SHUFFLE_BUFFER, initial=SHUFFLE_BUFFER, seed=seed)
-        return (partial(_already_read, sample) for sample in shuffled(islice(iter(reader), self._limit)))
-
-    def _decoder(self, epoch: int) -> Callable[[_Read], _Decoded]:
-        check = SampleChecker(self.head, sizes_differ=self._size is not None)
-        seed = seeds.derive(self._seed, "crop", epoch)
-
-        def decode(read: _Read) -> _Decoded:
-            sample = read()
-            pixels, label = check(sample)
-            if self._size and self._random_crop:
-                pixels = random_resized_crop(pixels, self._size, sample.key, seed)
-            elif self._size:
-                pixels = Preprocessing(self._size)(pixels)
-            return pixels, label, sample.key
-
-        return decode
-
-
-def _already_read(sample: Sample) -> Sample:
-    return sample
+    sizes = [size] * (n // size) + ([n % size] if n % size else [])
+    if len(sizes) > 1 and sizes[-1] < min(fewest, size):
+        last = sizes.pop()
+        sizes[-1] += last
+    return sizes
 
 
 def grouped(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
@@ -171,11 +106,6 @@ def grouped(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
             group, following = group + following, []
         yield group
         group = following
-
-
-def number_of_groups(n: int, size: int) -> int:
-    """How many lists `grouped` makes of `n` items."""
-    return math.ceil(n / size) - (n % size == 1 < size < n)
 
 
 def to_float(pixels: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Samples held to one shape, one kind and one set of classes."""
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ class _Expected:
 
 
 class SampleChecker:
-    """Decodes samples and holds them to what the head says, and to the first of them; on several threads if need be.
+    """Decodes samples and holds them to what the head says, and to the first of them.
 
     With `sizes_differ` only the number of channels has to agree; so too with `preprocessing`, which makes the images
     of the shape that the head says.
@@ -33,7 +32,6 @@ class SampleChecker:
         self._head, self._preprocessing = head, preprocessing
         self._sizes_differ = sizes_differ or preprocessing is not None
         self._expected: _Expected | None = None
-        self._lock = threading.Lock()
 
     def __call__(self, sample: Sample) -> tuple[np.ndarray, int]:
         """(pixels C×H×W, label) of a sample."""
@@ -69,9 +67,6 @@ class SampleChecker:
         return f"colour among grey: `advtool data SOURCE --colour{size} -o NEW.tar` makes all colour"
 
     def _establish(self, sample: Sample, pixels: np.ndarray, members: frozenset[str]) -> _Expected:
-        """Expect others to be like this sample, unless another thread's came first."""
-        with self._lock:
-            if self._expected is None:
-                shape = self._head.shape or pixels.shape
-                self._expected = _Expected(sample.key, shape, pixels.dtype, members)
-            return self._expected
+        """Expect others to be like this sample."""
+        self._expected = _Expected(sample.key, self._head.shape or pixels.shape, pixels.dtype, members)
+        return self._expected

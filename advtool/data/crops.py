@@ -1,4 +1,4 @@
-"""Random-resized crops of images of any size, one image at a time, on the threads that decode them."""
+"""Random-resized crops of images of any size, one image at a time, where they are decoded."""
 
 import math
 

@@ -48,7 +48,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Shards:
-    """Tar files, one after another."""
+    """Tar files, one after another.
+
+    Attributes
+    ----------
+    numbered_by : the shards that these are some of, whose class names are numbered together
+    """
 
     name: str
     paths: tuple[Path, ...]
@@ -57,10 +62,12 @@ class Shards:
     layout: str | None = None
     repeatable: bool = True
     keys: Keys = NO_KEYS
+    numbered_by: "Shards | None" = None
 
     def open(self) -> SampleReader:
-        are_files = all(path.is_file() for path in self.paths)
-        find = (lambda: self._class_names) if are_files else None
+        whole = self.numbered_by or self
+        are_files = all(path.is_file() for path in whole.paths)
+        find = (lambda: whole._class_names) if are_files else None
         size = sum(path.stat().st_size for path in self.paths) if are_files else None
         return SampleReader(map(streams.open_path, self.paths), self.name, self.keys, find, size)
 

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from advtool import distributed
 from advtool.data.arrays import Images
 from advtool.data.batches import to_float
 from advtool.device import Settings
 from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
 from advtool.evaluation.cascade import STANDS, Fates, Record, cascade
-from advtool.evaluation.counts import Counts, EntryCount
+from advtool.evaluation.counts import Counts, EntryCount, total
 from advtool.evaluation.curves import read_along, strongest_of
 from advtool.evaluation.entries import described
 from advtool.evaluation.per_sample import PerSampleFile
@@ -22,6 +24,7 @@ from advtool.evaluation.relative import excess
 from advtool.evaluation.sample_record import SampleRecord
 from advtool.evaluation.saving import Saver
 from advtool.evaluation.transfer import targeted_shares
+from advtool.launchers import processes
 from advtool.prepared import untouched
 from advtool.registry import Planned
 
@@ -83,12 +86,28 @@ def accuracies(
     progress: Progress = unseen,
 ) -> dict[str, Any]:
     """``{"clean": …, "adversarial": [one for each attack]}`` as in the report, without what differs from run to run;
-    of several attacks with a ``union``."""
+    of several attacks with a ``union``.
+
+    Several processes, of which each has all of the images, measure a part each.
+    """
     plan = Evaluation(tuple(Stage((attack,)) for attack in attacks), union=len(attacks) > 1)
-    report = described(measure(plan, model, images, settings, progress=progress))
+    report = described(gathered(measure(plan, model, part_of(images), settings, progress=progress), images))
     for entry in report["adversarial"]:
         del entry["breakdown"]
     return {name: report[name] for name in ("clean", "adversarial", "union") if name in report}
+
+
+def part_of(images: Images) -> Images:
+    """This process's part of the images; all of them where there are too few for each to have one."""
+    here = processes()
+    alone = here.world == 1 or len(images) < here.world
+    return images if alone else images.take(np.arange(here.rank, len(images), here.world))
+
+
+def gathered(counts: Counts, images: Images) -> Counts:
+    """The counts of all the images, from those of this process's part."""
+    world = processes().world
+    return counts if world == 1 or len(images) < world else total(distributed.gathered(counts))
 
 
 def correct_clean(model: nn.Module, images: Images, settings: Settings, progress: Progress = unseen) -> Tensor:

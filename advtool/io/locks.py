@@ -1,10 +1,10 @@
-"""Who is writing into a directory."""
+"""Who is writing into a directory, or to a file."""
 
 import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advtool.errors import UsageError
@@ -36,3 +36,47 @@ def locked_directory(path: Path, shared: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def locked_file(path: Path | None) -> Iterator[None]:
+    """Keep other processes from making the same file for as long as the block lasts: ``.NAME.lock`` beside it.
+
+    Parameters
+    ----------
+    path : of the file, which need not be there; None for no lock
+
+    Raises
+    ------
+    UsageError
+        if another process is making it
+    """
+    if path is None:
+        yield
+        return
+    lock = Path(os.path.realpath(path))
+    lock = lock.with_name(f".{lock.name}.lock")
+    handle = _taken(lock, path)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(lock)
+        os.close(handle)
+
+
+def _taken(lock: Path, path: Path) -> int:
+    """The descriptor of a lock file that is this process's alone, and in its place."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _HELD:
+                os.close(handle)
+                message = "another run is writing it; wait for that, or name another file"
+                raise UsageError(message, parameter="out", value=path) from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.lstat(lock)):
+                return handle
+        os.close(handle)  # whoever had it has just removed it

@@ -22,11 +22,13 @@ class Options:
     tables : which options the choices among them use
     order : of the panels; by default that of the groups
     given : the fields that the user named
+    shares : whether several processes share the work of the command
     """
 
     command: ClassVar[str] = ""
     tables: ClassVar[tuple[Table, ...]] = ()
     order: ClassVar[tuple[str, ...]] = ()
+    shares: ClassVar[bool] = False
     given: frozenset[str] = field(default=frozenset(), repr=False)
 
     def validate(self) -> None:

@@ -49,7 +49,9 @@ class TrainConfig(Objective, Optimisation, Kept):
     def to_json(self) -> dict:
         """What a checkpoint records."""
         recorded = {
-            name: plain(getattr(self, name)) for name in declarations(type(self)) if name not in ("ema", "size")
+            name: plain(getattr(self, name))
+            for name in declarations(type(self))
+            if name not in ("ema", "size") and (name, getattr(self, name)) != ("accumulate", 1)
         }
         threats = [threat.to_json() for threat in self.threats]
         threat = {"threat": threats, "union": self.union} if self.union else {"threat": threats[0] if threats else None}

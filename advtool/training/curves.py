@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from advtool.data.arrays import Images
 from advtool.device import Settings
 from advtool.errors import UsageError
-from advtool.evaluation.measure import correct_clean
+from advtool.evaluation.measure import accuracies
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.training.watched import fitted, matched
 
@@ -37,8 +37,7 @@ class Curves:
             return {}
         return {
             "accuracy": {
-                name: float(correct_clean(model, images, settings).double().mean())
-                for name, images in self.sets.items()
+                name: accuracies(model, images, [], settings)["clean"]["accuracy"] for name, images in self.sets.items()
             }
         }
 

@@ -1,5 +1,6 @@
 """The training loop: an objective, an optimiser, and which weights are kept."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,7 +12,7 @@ from advtool import seeds
 from advtool.attacks.success import looks
 from advtool.ball import precise
 from advtool.data.augment import augment
-from advtool.data.batches import Batches, number_of_groups
+from advtool.data.batches import Batches
 from advtool.errors import AdvtoolError
 from advtool.models.classifier import Classifier
 from advtool.threat import Threat
@@ -21,7 +22,7 @@ from advtool.training.divergence import check_loss, check_weights, finite_logits
 from advtool.training.objectives import Batch, Outcome, objective
 from advtool.training.optimizers import optimizer_of
 from advtool.training.overfitting import Guard
-from advtool.training.parallel import Share
+from advtool.training.parallel import Replica, Share
 from advtool.training.restoring import check_history, check_moments, check_tensors
 from advtool.training.schedule import factor
 from advtool.training.selection import chosen, is_over
@@ -103,10 +104,10 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.optimizer = optimizer_of(self.model, self.config)
-        self.objective = objective(self.model, self.config)
         self.average = Average(self.model, self.config.ema_decay) if self.config.ema_decay else None
         self.guard = Guard(self.config) if self.config.objective == "fast" and self.config.attacks else None
-        self.share = Share.mine()
+        self.share, self.replica = Share.mine(), Replica(self.model)
+        self.objective = objective(self.model, self.config, self.replica.forward)
         self._kept: dict[str, Tensor] = {}
         self._step = 0
 
@@ -143,17 +144,21 @@ class Trainer:
         for step, (x, y, ids) in enumerate(self.batches.epoch(epoch)):
             self._step = step + 1
             x = augment(x, ids, seeds.derive(seed, "augment"), self.config.augment)
+            rows = self.batches.sizes[step] if self.batches.sizes else len(x)
             if self.guard:
-                self.guard.see(step == 0, x, y, ids)
-            rows = len(x)
-            first = self.share.first(rows)
-            x, y, ids = self.share.of(x, y, ids)
+                self.guard.see(step == 0, rows, x, y, ids)
+            weight, of_step, is_last = self._weights(step, len(x), rows)
             for replay in range(self.objective.replays):
-                progress = self._set_rate(epoch, step, replay)
-                with finite_logits(epoch + 1, self._step):
-                    outcome = self.objective.outcome(Batch(x, y, ids, seed, self._threats(progress, seed, step), first))
-                losses.append(outcome.loss.detach())
-                self._descend(outcome, len(x), rows)
+                threats = self._threats(self._set_rate(epoch, step, replay), seed, step)
+                batch = Batch(x, y, ids, seed, threats, self.share.first(rows), weight)
+                with self.replica.weighing(1.0 if of_step else weight, exchange=is_last):
+                    with finite_logits(epoch + 1, self._step):
+                        outcome = self.objective.outcome(batch)
+                    losses.append(outcome.loss.detach())
+                    (outcome.loss * of_step if of_step else outcome.loss).backward()
+                    self.objective.differentiated()
+                if is_last:
+                    self._descend()
             if self.share.counts(rows):
                 tally.add(len(x), outcome)
             if looks(step, y.device):
@@ -173,14 +178,26 @@ class Trainer:
             check_loss(loss, epoch + 1, first + index // self.objective.replays)
         losses.clear()
 
-    def _descend(self, outcome: Outcome, mine: int, rows: int) -> None:
-        """One optimiser step; the loss is that on the `mine` of a batch's `rows` that were here."""
-        self.optimizer.zero_grad(set_to_none=True)
-        outcome.loss.backward()
-        self.objective.differentiated()
-        self.share.average_gradients(self.model.parameters(), mine, rows)
+    def _weights(self, step: int, mine: int, rows: int) -> tuple[float, float | None, bool]:
+        """What a batch of `rows` images, `mine` of them here, counts for.
+
+        Returns
+        -------
+        (of the mean loss here in that of the batch, in that of all batches of a step where it takes several, whether
+        the step is made after it)
+        """
+        weight, several, sizes = self.share.weight(mine, rows), self.config.accumulate, self.batches.sizes
+        if several == 1 or not sizes:
+            return weight, None, True
+        first = step - step % several
+        of_step = sizes[first : first + several]
+        return weight, weight * rows / sum(of_step), step == first + len(of_step) - 1
+
+    def _descend(self) -> None:
+        """One optimiser step."""
         self.optimizer.step()
         self.objective.stepped()
+        self.optimizer.zero_grad(set_to_none=True)
         if self.average:
             self.average.update(self.model)
 
@@ -198,7 +215,8 @@ class Trainer:
         """Set the learning rate of this optimiser step; returns the number of epochs that will be done after it."""
         config, replays = self.config, self.objective.replays
         per_epoch = self._per_epoch(step + 1)
-        total, done = config.epochs * per_epoch, epoch * per_epoch + step * replays + replay
+        done = epoch * per_epoch + step // config.accumulate * replays + replay
+        total = config.epochs * per_epoch
         drops = [drop / config.epochs for drop in config.lr_drops]
         scale = factor(config.schedule, done, total, drops, config.lr_drop_factor)
         for group in self.optimizer.param_groups:
@@ -235,8 +253,8 @@ class Trainer:
 
     def _per_epoch(self, steps: int = 0) -> int:
         """Steps of the optimiser in an epoch; of a source that does not say how many images it has, `steps` batches."""
-        groups = number_of_groups(self.batches.n, self.config.batch_size) if self.batches.n else steps
-        return self.objective.replays * groups
+        batches = len(self.batches.sizes) if self.batches.sizes else steps
+        return self.objective.replays * math.ceil(batches / self.config.accumulate)
 
     def _restore(self, state: State) -> None:
         try:

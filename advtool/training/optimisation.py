@@ -20,6 +20,7 @@ class Optimisation(Options):
     Attributes
     ----------
     epochs : passes over the data
+    accumulate : batches to a step; its gradient is that of the mean loss over all their images
     optimizer : ``sgd`` (Nesterov-free momentum) or ``adam`` (with decoupled weight decay, AdamW)
     lr : peak learning rate
     momentum : of SGD, or Adam's β₁
@@ -40,6 +41,14 @@ class Optimisation(Options):
     )
     batch_size: int = option(
         "--batch-size", metavar="N", minimum=1, help="Images per step.", unset="128; 256 above 64×64 pixels"
+    )
+    accumulate: int = option(
+        "--accumulate",
+        metavar="N",
+        minimum=1,
+        default=1,
+        help="Batches whose gradients add up to one step: a batch N times as large in the memory of one; each has its"
+        " own BatchNorm and weight perturbation.",
     )
     optimizer: str = option(
         "--optimizer",

@@ -9,11 +9,11 @@ from advtool.groups import Amount, Machine, Memory, Precision
 from advtool.options import Options, Table, option
 from advtool.training.kinds import OBJECTIVES
 from advtool.training.optimisation import RESIZED_CROPS, SCHEDULES, Kept, Optimisation
-from advtool.values import counts, listed, one_or_more, text
+from advtool.values import counts, integer, listed, one_or_more, text
 
 _BETAS = ", ".join(f"{kind.beta:g} for {name}" for name, kind in OBJECTIVES.items() if kind.beta)
 _ATTACKED = frozenset({"eps", "steps", "step_size", "random_start", "objective", "eps_warmup", "test_limit"})
-_ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing"}
+_ATTACKED |= frozenset().union(*(kind.takes for kind in OBJECTIVES.values())) - {"label_smoothing", "accumulate"}
 UNIONS = ("random", "worst")
 """What training makes of several norms."""
 
@@ -170,14 +170,25 @@ class Network(Options):
         return {name: value for name, value in args.items() if value is not None}
 
 
+def workers(text: str) -> int | None:
+    """A number of processes; None for ``auto``."""
+    return None if text == "auto" else integer(text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compilation(Options):
     """How the network is run."""
 
     panel: ClassVar[str] = "Machine"
 
-    workers: int = option(
-        "--workers", metavar="N", minimum=1, default=2, help="Threads that decode streamed images.", decides=False
+    workers: int | None = option(
+        "--workers",
+        metavar="N|auto",
+        minimum=0,
+        parse=workers,
+        help="Processes that decode streamed images; 0 decodes in the one that trains.",
+        unset="auto: a core each, but for one, at most 16",
+        decides=False,
     )
     compile: bool = option("--compile/--no-compile", default=False, help="Compile the network with torch.compile.")
 

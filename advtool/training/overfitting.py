@@ -8,7 +8,6 @@ from torch import Tensor
 
 from advtool import registry, seeds
 from advtool.attacks.guard import predictions_of
-from advtool.distributed import processes
 from advtool.models.classifier import Classifier
 from advtool.prepared import untouched
 from advtool.training.config import TrainConfig
@@ -31,22 +30,34 @@ class Guard:
         self._attack = registry.get("pgd").plan(config.threat.ball, {"steps": STEPS})
         self._config = config
         self._images: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._seen = 0
 
-    def see(self, epoch_begins: bool, x: Tensor, y: Tensor, ids: Tensor) -> None:
-        """Be shown a batch; the first ones of an epoch are kept until `check`."""
+    @property
+    def is_full(self) -> bool:
+        """Whether the images of this epoch are there."""
+        return self._seen >= IMAGES
+
+    def see(self, epoch_begins: bool, rows: int, x: Tensor, y: Tensor, ids: Tensor) -> None:
+        """Be shown this process's part of a batch of so many rows; the first ones of an epoch are kept until `check`.
+
+        What another process counts is not.
+        """
         if epoch_begins:
-            self._images = []
-        if sum(len(labels) for _, labels, _ in self._images) < IMAGES:
-            self._images.append((x, y, ids))
+            self._images, self._seen = [], 0
+        if not self.is_full:
+            self._images.append((x, y, ids) if Share.mine().counts(rows) else (x[:0], y[:0], ids[:0]))
+            self._seen += rows
 
     def check(self, model: Classifier, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """``{"pgd_accuracy": …}`` for the epoch's record, with ``"collapsed": True`` if it fell too far."""
         x, y, ids = (torch.cat(parts) for parts in zip(*self._images, strict=True))
-        amp, seed = self._config.amp, seeds.derive(self._config.seed, "guard", len(history))
-        attacked = self._attack(model, x, y, ids=ids, seed=seed, amp=amp)
-        with untouched(model):
-            accuracy = int((predictions_of(model, attacked) == y).sum()) / len(y)
-        (accuracy,) = Share.mine().total([accuracy if processes().is_first else 0.0], y.device)  # all decide alike
+        amp, seed, hits = self._config.amp, seeds.derive(self._config.seed, "guard", len(history)), 0
+        if len(y):
+            attacked = self._attack(model, x, y, ids=ids, seed=seed, amp=amp)
+            with untouched(model):
+                hits = int((predictions_of(model, attacked) == y).sum())
+        right, n = Share.mine().total([hits, len(y)], y.device)
+        accuracy = right / n
         fell = accuracy < max((record["pgd_accuracy"] for record in history), default=0) - TOLERATED
         return {"pgd_accuracy": accuracy, **({"collapsed": True} if fell else {})}
 

@@ -1,23 +1,29 @@
 """From data and wishes to a model and batches."""
 
 import copy
+import functools
 import warnings
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from advtool import seeds
+from advtool import distributed, seeds
 from advtool.data import holdout
 from advtool.data.arrays import Images, TooLarge, load
-from advtool.data.batches import Batches, MemoryBatches, StreamBatches
+from advtool.data.batches import Batches, MemoryBatches
 from advtool.data.correlation import most_correlated
 from advtool.data.matching import POSITION, ClassMismatch, ClassNote, are_numbers, listed, match
+from advtool.data.pieces import of_several
 from advtool.data.sources import Source
+from advtool.data.streamed import StreamBatches, automatic_workers
 from advtool.data.watching import watched
 from advtool.errors import AdvtoolError, UsageError
 from advtool.io.head import CompleteHead, complete
 from advtool.io.shape import shape_text
+from advtool.launchers import processes
 from advtool.models import heads
 from advtool.models.classifier import Classifier, ModelSpec
 from advtool.models.importing import refit
@@ -38,6 +44,7 @@ class TrainingData:
     n : how many there are
     size : side that the images are scaled to; None for as they are
     random_crop : scale by random-resized crops
+    counts : of a stream of shards, how many samples each has, by its path
     """
 
     source: Source
@@ -47,17 +54,29 @@ class TrainingData:
     limit: int | None
     size: int | None = None
     random_crop: bool = False
+    counts: Mapping[str, int] | None = None
 
     @property
     def head(self) -> CompleteHead:
         return self.images.head
 
-    def batches(self, batch_size: int, seed: int, device: torch.device, workers: int) -> Batches:
-        """Batches of this data on the device."""
+    def batches(self, batch_size: int, seed: int, device: torch.device, workers: int | None = 0) -> Batches:
+        """Batches of this data on the device; streamed ones are decoded by so many processes, None: as fit."""
         if not self.streamed:
-            return MemoryBatches(self.images, batch_size, seed, device)
-        crops = (self.size, self.random_crop)
-        return StreamBatches(self.source, self.head, batch_size, seed, device, self.n, workers, *crops)
+            return MemoryBatches(self.images, batch_size, seed, device, processes())
+        return StreamBatches(
+            self.source,
+            self.head,
+            batch_size,
+            seed,
+            device,
+            limit=self.n,
+            workers=automatic_workers() if workers is None else workers,
+            size=self.size,
+            random_crop=self.random_crop,
+            here=processes(),
+            counts=self.counts,
+        )
 
 
 def read_training_data(
@@ -74,7 +93,7 @@ def read_training_data(
     """
     if not (size and random_crop):
         try:
-            images = load(source, limit, budget, resizing(size))
+            images = load(source, limit, budget, resizing(size), processes())
             return TrainingData(source, images, len(images), False, limit, size)
         except TooLarge as error:
             if not source.repeatable:
@@ -85,12 +104,12 @@ def read_training_data(
             " or name another augmentation"
         )
     first = STATISTICS_RESIZED if size else STATISTICS_IMAGES
-    start = load(source, min(limit or first, first), preprocessing=resizing(size))
-    n, max_label = _scan(source, limit)
+    start = load(source, min(limit or first, first), preprocessing=resizing(size), here=processes())
+    n, max_label, counts = _scan(source, limit)
     with source.open() as reader:
         head = complete(reader.head, start.head.shape, max_label)
     images = Images(start.pixels, start.labels, start.keys, head, start.name, start.split)
-    return TrainingData(source, images, n, True, limit, size, random_crop)
+    return TrainingData(source, images, n, True, limit, size, random_crop, counts)
 
 
 def resizing(size: int | None) -> Preprocessing | None:
@@ -112,13 +131,16 @@ def hold_out(data: TrainingData, fraction: float, budget: float) -> tuple[Traini
         images, held_out = holdout.split(data.images, fraction)
         return replace(data, images=images, n=len(images)), held_out
     part, rest = (holdout.Part(data.source, fraction, which, data.limit) for which in (True, False))
+    counts = None
     with part.open() as reader:
-        known = reader.count()
-        count = sum(1 for _ in reader) if known is None else known
+        if (known := reader.count()) is None:
+            held = Counter(sample.shard for sample in reader)
+            counts = {name: n - held[name] for name, n in (data.counts or {}).items()}
+        count = held.total() if known is None else known
     holdout.check(count, data.n, fraction)
     first = holdout.split(data.images, fraction)[0]
-    held_out = load(part, max_bytes=budget, preprocessing=resizing(data.size))
-    return replace(data, source=rest, images=first, n=data.n - count), held_out
+    held_out = load(part, max_bytes=budget, preprocessing=resizing(data.size), here=processes())
+    return replace(data, source=rest, images=first, n=data.n - count, counts=counts), held_out
 
 
 def new_model(images: Images, arch: str | None, args: dict, seed: int, top_pixels: int | None = None) -> Classifier:
@@ -215,13 +237,21 @@ def channel_statistics(pixels: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     return tuple(mean), tuple(std)
 
 
-def _scan(source: Source, limit: int | None) -> tuple[int, int]:
-    """(number of samples, largest label) of a source, without decoding images."""
+def _scan(source: Source, limit: int | None) -> tuple[int, int, Mapping[str, int] | None]:
+    """(number of samples, largest label, samples by shard where they were counted), without decoding images."""
     with source.open() as reader:
         known, num_classes = reader.count(), reader.head.num_classes
         if known is not None and num_classes is not None:
-            return min(known, limit or known), num_classes - 1
-        count, largest = 0, 0
+            return min(known, limit or known), num_classes - 1, None
+    own = of_several(source, processes()) if limit is None else None
+    counts, largest = Counter[str](), 0
+    with (own or source).open() as reader:
         for sample in watched("counting images", reader, reader, limit):
-            count, largest = count + 1, max(largest, sample.label)
-    return count, largest
+            counts[sample.shard] += 1
+            largest = max(largest, sample.label)
+        head = reader.head
+    if own is not None:  # of which heads have to agree
+        parts = distributed.gathered((counts, largest, head))
+        counts, largest = sum((each for each, _, _ in parts), Counter[str]()), max(most for _, most, _ in parts)
+        functools.reduce(lambda one, other: one.merged(other, source.name), (each for _, _, each in parts))
+    return counts.total(), largest, counts

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from advtool.data.arrays import load
-from advtool.data.batches import StreamBatches
 from advtool.data.crops import _box, random_resized_crop
 from advtool.data.sources import resolve
+from advtool.data.streamed import StreamBatches
 from advtool.errors import AdvtoolError, UsageError
 from advtool.preprocessing import Preprocessing
 from advtool.training.options import Training

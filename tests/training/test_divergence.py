@@ -34,8 +34,8 @@ def poisoned(monkeypatch):
     real = loop.objective
 
     def poison(at: int, value: float) -> None:
-        def objective(model, config):
-            made, steps = real(model, config), 0
+        def objective(model, config, *more):
+            made, steps = real(model, config, *more), 0
             outcome = made.outcome
 
             def bad(batch):

@@ -161,7 +161,7 @@ def test_the_guard_sees_a_model_that_lost_its_robustness():
     guard, images = Guard(finished.config), load(resolve("digits"))
     batches = finished.data.batches(128, 0, CPU, 1)
     for step, (x, y, ids) in enumerate(batches.epoch(0)):
-        guard.see(step == 0, x, y, ids)
+        guard.see(step == 0, len(x), x, y, ids)
     assert sum(len(y) for _, y, _ in guard._images) == 256 < len(images)
     sound = guard.check(finished.model, finished.history)
     with torch.no_grad():

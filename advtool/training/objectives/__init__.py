@@ -1,5 +1,9 @@
 """What a batch is trained on: one file per family, all behind `Objective`."""
 
+from collections.abc import Callable
+
+from torch import Tensor
+
 from advtool.models.classifier import Classifier
 from advtool.registry import load
 from advtool.training.config import TrainConfig
@@ -11,9 +15,14 @@ from advtool.training.objectives.standard import Standard
 __all__ = ["Batch", "Objective", "Outcome", "objective"]
 
 
-def objective(model: Classifier, config: TrainConfig) -> Objective:
-    """The objective of a configuration: standard where nothing is attacked."""
-    if not config.attacks:
-        return Standard(model, config)
-    found: Objective = load(OBJECTIVES[config.objective].objective)(model, config)
-    return perturbed(found, model, config)
+def objective(model: Classifier, config: TrainConfig, forward: Callable[[Tensor], Tensor] | None = None) -> Objective:
+    """The objective of a configuration: standard where nothing is attacked.
+
+    Parameters
+    ----------
+    forward : what logits come from whose gradient by the weights is wanted; by default the model
+    """
+    kind = load(OBJECTIVES[config.objective].objective) if config.attacks else Standard
+    found: Objective = kind(model, config)
+    found.forward = forward or model
+    return perturbed(found, model, config) if config.attacks else found

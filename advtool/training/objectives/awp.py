@@ -30,7 +30,7 @@ class Perturbed(Objective):
         found = torch.autograd.grad(
             self._inner.loss(batch, examples).loss, weights, allow_unused=True, materialize_grads=True
         )
-        gradients = Share.mine().averaged(found)
+        gradients = Share.mine().averaged(found, batch.weight)
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)

@@ -1,5 +1,6 @@
 """What an objective is given, what it returns, and what all of them need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ class Batch:
     ----------
     threats : what the adversary of this step may do, of which the worst counts; none without one
     first : place of the first image in the batch of all processes
+    weight : what the mean over these images counts for in the mean over those of all processes
     """
 
     x: Tensor
@@ -31,6 +33,7 @@ class Batch:
     seed: int
     threats: tuple[Threat, ...] = ()
     first: int = 0
+    weight: float = 1.0
 
     @property
     def adversary(self) -> Threat:
@@ -63,12 +66,17 @@ class Objective:
     The trainer calls `outcome`, has its gradient taken and calls `differentiated`, goes one step down the gradient and
     calls `stepped`, all `replays` times per batch. An objective has `examples` and their `loss`, or an `outcome` of its
     own.
+
+    Attributes
+    ----------
+    forward : the model, or its `Replica`, for logits that are differentiated by the weights
     """
 
     replays = 1
 
     def __init__(self, model: Classifier, config: TrainConfig):
         self.model, self.config = model, config
+        self.forward: Callable[[Tensor], Tensor] = model
         self._network: Network | None = None
 
     def outcome(self, batch: Batch) -> Outcome:
@@ -99,7 +107,7 @@ class Objective:
     def logits(self, x: Tensor) -> Tensor:
         """Logits in train mode, float32."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.amp):
-            return self.model(x).float()
+            return self.forward(x).float()
 
     def cross_entropy(self, logits: Tensor, y: Tensor) -> Tensor:
         """Mean cross-entropy with the label smoothing asked for."""
