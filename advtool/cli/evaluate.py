@@ -119,7 +119,15 @@ class Measured(Options):
     save_adversarial: str | None = option(
         "--save-adversarial",
         metavar="FILE",
-        help="Write the worst image of each sample as a shard, for `advtool verify`.",
+        help="Write the worst image of each sample as a shard, for `advtool verify`; or, as .npz, as x_adv and y.",
+        unset="off",
+        recorded=False,
+    )
+    robustbench: str | None = option(
+        "--robustbench",
+        metavar="FILE",
+        help="Write the results under the standard AutoAttack as RobustBench's model_info; the rest of a file that is"
+        " there stays.",
         unset="off",
         recorded=False,
     )
@@ -136,10 +144,10 @@ _NEEDS_ADVERSARY = frozenset(
     {
         *("eps", "attack", "steps", "step_size", "search_step_size", "random_start", "restarts", "loss"),
         *("lam", "base", "per_sample", "plot", "eot", "calls", "curve"),
-        "save_adversarial",
+        *("save_adversarial", "robustbench"),
     }
 )
-_ONCE = frozenset({"restarts", "base", "per_sample", "calls", "curve", "save_adversarial"})
+_ONCE = frozenset({"restarts", "base", "per_sample", "calls", "curve", "save_adversarial", "robustbench"})
 _TAKES = {attack.name: attack.takes for attack in registry.ATTACKS.values()}
 _TAKES["pgd"] |= {"search_step_size"}
 _TAKES |= {name: _TAKES[name] | {"curve"} for name, attack in registry.ATTACKS.items() if attack.minimal}
@@ -169,7 +177,7 @@ class Evaluate(
             "several",
             {
                 "one number of --steps": frozenset(
-                    {"restarts", "base", "per_sample", "calls", "curve", "save_adversarial"}
+                    {"restarts", "base", "per_sample", "calls", "curve", "save_adversarial", "robustbench"}
                 ),
                 "a curve (several --steps, or --search-step-size)": frozenset(),
             },

@@ -18,7 +18,7 @@ from advtool.commands.report import compare, show
 from advtool.data.parts import BYTES, Parts
 from advtool.data.sources import Source
 from advtool.errors import AdvtoolError, UsageError
-from advtool.evaluation import plots
+from advtool.evaluation import plots, robustbench
 from advtool.evaluation import run as evaluating
 from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.run import together
@@ -53,6 +53,8 @@ def run(options: Evaluate) -> None:
     evaluating.check(plan, options.per_sample, len(options.ckpt), options.save_adversarial)
     if options.plot:
         output.check_figure(options.plot)
+    if options.robustbench:
+        _check_robustbench(options.robustbench, plan, len(options.ckpt))
     if options.save_adversarial:
         output.destination(options.save_adversarial, "", ".tar", force=True, parameter="save_adversarial")
     if options.per_sample and not is_special(options.per_sample):
@@ -80,9 +82,22 @@ def _run(options: Evaluate, plan: Evaluation, device: torch.device, reason: str)
     if options.plot:
         plots.plot_accuracy(Path(options.plot), reports)
     _print(reports, output.wants_json(options.json))
+    if options.robustbench:
+        written = robustbench.write(options.robustbench, reports[0])
+        rest = ", ".join(robustbench.unknown(written))
+        console.say(f"wrote {options.robustbench}" + (f"; left to fill in: {rest}" if rest else ""))
     flags = [flag for report in reports for flag in report["flags"]]
     if options.strict and flags:
         raise AdvtoolError(f"red flags: {', '.join(flag['name'] for flag in flags)}")
+
+
+def _check_robustbench(path: str, plan: Evaluation, models: int) -> None:
+    """Refuse what would fail after hours."""
+    robustbench.check(plan, models)
+    output.check_name(path, "robustbench")
+    output.check_directory(Path(path).parent, "robustbench")
+    if Path(path).is_file():
+        robustbench.read(path)
 
 
 def _planned(options: Evaluate) -> Evaluation:

@@ -18,7 +18,7 @@ from advtool.io.samples import MAX_LABEL
 from advtool.io.shape import shape_text
 from advtool.io.unit import in_unit
 
-_IMAGES = ("images", "x", "X", "data", "pixels")
+_IMAGES = ("images", "x", "X", "data", "pixels", "x_adv")
 _LABELS = ("labels", "y", "Y", "targets", "label")
 _CLASSES = "classes"
 _NPY = b"\x93NUMPY"

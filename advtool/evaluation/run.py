@@ -72,7 +72,7 @@ def evaluate(
     base : base classifier of the risks: a perturbation counts only where it keeps its answer
     checks : look for red flags on up to 100 images
     per_sample : JSON lines to write what became of each image to; an interrupted evaluation goes on from them
-    save_adversarial : shard to write the worst image of each sample to, see `claims`
+    save_adversarial : shard, or ``.npz``, to write the worst image of each sample to, see `saving`
     seed : of the random starts, and of the images that are drawn
     device : to compute on; by default where the model is
     batch_size : images at a time; by default by their size, at most 512
