@@ -7,6 +7,7 @@ from advtool import norms
 from advtool.cli.evaluate import Checkpoints
 from advtool.cli.groups import SOURCE, DryRun, Report, Sources, Talk
 from advtool.cli.resizing import Resized
+from advtool.cli.smoothing import Smoothed
 from advtool.explain.methods import METHODS
 from advtool.groups import Machine
 from advtool.options import Options, Table, option
@@ -97,7 +98,7 @@ class Layout(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explain(Method, Checkpoints, Sources, Resized, Layout, Machine, Report, Talk, DryRun):
+class Explain(Method, Checkpoints, Smoothed, Sources, Resized, Layout, Machine, Report, Talk, DryRun):
     """Draw a grid of what models look at, a row per model and a column per image, and measure it.
 
     Reads the test split. --method samples needs no checkpoint: it puts datasets side by side, matched by source image.

@@ -22,6 +22,7 @@ from advtool.data.sources import Source
 from advtool.data.watching import expecting
 from advtool.datasets.adversarial import AdversarialTally, adversarial_samples
 from advtool.errors import UsageError
+from advtool.evaluation.plan import EOT
 from advtool.io.checkpoints import CheckpointFile
 from advtool.memory import images_at_a_time
 from advtool.models.checkpoint import noisy, restore
@@ -48,7 +49,7 @@ def _run(options: Attack, attack: Planned, device: torch.device, reason: str) ->
     source = replace(options, data=data).open()
     suffix = f"{attack.name}-{options.adv}"
     target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
-    models = [noisy(restore(file), options.noise).to(device) for file in files]
+    models = [noisy(restore(file), options.deviation).to(device) for file in files]
     amp = devices.use_amp(options.amp, device)
     settings = devices.Settings(device, options.batch_size or images_at_a_time(models[0].spec.shape), options.seed, amp)
     preprocessing, *others = dict.fromkeys(
@@ -62,6 +63,7 @@ def _run(options: Attack, attack: Planned, device: torch.device, reason: str) ->
         **{name: value for name, value in attack.to_json().items() if name != "eot" or value not in (None, 1)},
         **({"attack_correct_only": True} if options.attack_correct_only else {}),
         **({"noise": options.noise} if options.noise else {}),
+        **({"smooth": options.smooth} if options.smooth else {}),
         "seed": options.seed,
         "amp": settings.amp,
         **_recorded(files, models, options.ensemble),
@@ -111,7 +113,10 @@ def planned(options: Attack | Transfer) -> Planned:
         norms.check_radius(options.adv, options.eps)
     ball = norms.ball(options.adv, math.inf if options.eps is None else options.eps)
     asked = {name: getattr(options, name, None) for name in registry.OPTIONS}
-    return registry.get(options.attack).plan(ball, asked)
+    found = registry.get(options.attack)
+    if getattr(options, "smooth", 0) and asked["eot"] is None and "eot" in found.takes:
+        asked["eot"] = EOT
+    return found.plan(ball, asked)
 
 
 def _resolved(options: Attack, attack: Planned, source: Source, settings: devices.Settings) -> Attack:

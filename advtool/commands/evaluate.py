@@ -103,7 +103,8 @@ def _check_robustbench(path: str, plan: Evaluation, models: int) -> None:
 def _planned(options: Evaluate) -> Evaluation:
     """What is measured, with every option of the attacks decided."""
     chosen = {name: getattr(options, name) for name in (*PLANNED, "loss", "eot", "calls", "lam", "base", "per_sample")}
-    return Evaluation.of(adv=options.adv, **chosen)
+    plan = Evaluation.of(adv=options.adv, **chosen)
+    return plan.voting(options.calls) if options.smooth else plan
 
 
 def _inputs(options: Evaluate, device: torch.device) -> Inputs:
@@ -112,7 +113,7 @@ def _inputs(options: Evaluate, device: torch.device) -> Inputs:
         file, data = open_checkpoint(name, data, options)
         files.append(file)
     source = replace(options, data=data).open()
-    models = [noisy(restore(file), options.noise).to(device) for file in files]
+    models = [noisy(restore(file), options.deviation).to(device) for file in files]
     base_file = open_checkpoint(options.base, data, options)[0] if options.base else None
     base = Subject(restore(base_file).to(device), options.base) if base_file else None
     said = [options.preprocessing(preprocessing_of(file, model)) for file, model in zip(files, models, strict=True)]

@@ -27,7 +27,11 @@ from advtool.io.checkpoints import CheckpointFile
 from advtool.io.figures import figure_format, suffix
 from advtool.models.checkpoint import restore
 from advtool.models.classifier import Classifier
+from advtool.models.smoothed import Smoothed
 from advtool.preprocessing import Preprocessing
+
+SMOOTHED_BY = 32
+"""Draws of noise, whose mean probabilities are explained."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,18 @@ def _explained(
     rows = []
     for name, file, model in zip(_names(options, files), files, models, strict=True):
         checkpoint = {"path": file.path, "sha256": file.sha256, "arch": model.spec.arch}
-        rows.append(Row(name, model, model.spec.classes, {"checkpoint": checkpoint}, file.path))
+        used = _smoothed(model, options, device) if options.smooth else model
+        rows.append(Row(name, used, model.spec.classes, {"checkpoint": checkpoint}, file.path))
     shape = images.head.shape
     settings = devices.Settings(device, options.batch_size or default_batch_size(shape), options.seed)
     passes = len(models) * len(options.method)
     with bars.bar(f"explaining ({', '.join(options.method)})", len(images) * passes) as progress:
         return explained(_explanation(options, shape), rows, images, settings, progress)
+
+
+def _smoothed(model: Classifier, options: Explain, device: torch.device) -> Smoothed:
+    """The model smoothed as gradients can follow it."""
+    return Smoothed(model, options.smooth, model.spec.shape, SMOOTHED_BY, options.seed, device).eval()
 
 
 def _resolved(

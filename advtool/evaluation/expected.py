@@ -46,7 +46,7 @@ def measure_expected(
         network = indexed.prepared(model)
         clean = torch.zeros(len(images), dtype=torch.float64)
         for places, (x, y, _) in indexed.batches(torch.arange(len(images))):
-            clean[places] = _right(network, x, y, plan.calls)
+            clean[places] = _judged(plan, network, x, y)
             progress(len(places))
         entries = tuple(_entry(plan, stage, network, indexed, clean, settings, progress) for stage in plan.stages)
         targeted = targeted_shares(images, predictions(model, indexed))
@@ -108,7 +108,18 @@ def _under(
         left, chosen = torch.where(better, share, left), torch.where(better, number, chosen)
         seconds[number - 1] += time.perf_counter() - started
         passes[number - 1] += network.passes - before
-    return _right(network, worst, y, plan.calls), chosen
+    return _judged(plan, network, worst, y), chosen
+
+
+def _judged(plan: Evaluation, network: Network, x: Tensor, y: Tensor) -> Tensor:
+    """As what each image counts: the share of the calls that are right, of a vote 1 or 0: float64, N, on the CPU."""
+    if not plan.votes:
+        return _right(network, x, y, plan.calls)
+    answers = torch.stack([predictions_of(network, x) for _ in range(plan.calls)])
+    right = (answers == y).sum(0)
+    votes = right.new_zeros(len(x), int(torch.cat([answers.flatten(), y]).max()) + 1)
+    votes.scatter_add_(1, answers.T, torch.ones_like(answers.T)).scatter_(1, y[:, None], 0)
+    return (right > votes.amax(1)).double().cpu()
 
 
 def _right(network: Network, x: Tensor, y: Tensor, calls: int) -> Tensor:

@@ -24,6 +24,9 @@ _TOWARDS = {"apgd-t", "fab-t"}
 _RATIOS = {"apgd-dlr": 3, "apgd-t": 4}
 """How many classes the differences of logits ratios want."""
 
+VOTES, EOT = 100, 20
+"""The same of a smoothed classifier, and of how many calls attacks on it follow the mean gradient."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -70,6 +73,7 @@ class Evaluation:
     calls : by how many fresh calls an image of a random model is judged
     named : the version of AutoAttack that was asked for, if one was
     union : whether the stages are threats of one adversary, who may choose among them
+    votes : of a random model an image counts as what most calls answer, and not with the share of them that are right
     """
 
     stages: tuple[Stage, ...] = ()
@@ -79,6 +83,7 @@ class Evaluation:
     calls: int = CALLS
     named: str | None = None
     union: bool = False
+    votes: bool = False
 
     @classmethod
     def of(
@@ -139,6 +144,20 @@ class Evaluation:
         named = attack if attack in registry.AUTOATTACK else None
         return cls(stages, asked, lam, calls=calls or CALLS, named=named, union=len(chosen) > 1)
 
+    def voting(self, calls: int | None = None) -> "Evaluation":
+        """The same for a smoothed classifier, which answers what most calls answer.
+
+        Attacks follow the mean gradient of `EOT` calls, where nobody asked for another number.
+
+        Parameters
+        ----------
+        calls : by which an image is judged; `VOTES` by default
+        """
+        stages = self.stages
+        if (self.asked or {}).get("eot") is None:
+            stages = tuple(replace(stage, attacks=tuple(map(_averaged, stage.attacks))) for stage in stages)
+        return replace(self, stages=stages, votes=True, calls=calls or VOTES)
+
     @property
     def title(self) -> str | None:
         """What the version of AutoAttack is called in the report, if it is one."""
@@ -194,6 +213,11 @@ class Evaluation:
     def searches(self) -> bool:
         """Whether step sizes are looked for."""
         return any(stage.candidates for stage in self.stages)
+
+
+def _averaged(planned: Planned) -> Planned:
+    """The attack as it follows the mean gradient, if it has one."""
+    return planned.with_options(eot=EOT) if "eot" in planned.attack.takes else planned
 
 
 def _steps(ball: Ball, counts: tuple[int, ...], asked: Mapping[str, Any], search: bool) -> list[Stage]:

@@ -43,6 +43,7 @@ def evaluate(
     loss: str | None = None,
     eot: int | None = None,
     calls: int | None = None,
+    votes: bool = False,
     lam: float = 1.0,
     base: nn.Module | None = None,
     checks: bool = True,
@@ -68,6 +69,8 @@ def evaluate(
         numbers of steps make a curve of PGD
     search_step_size : of 1/4 to 4 times PGD's step size take the strongest
     calls : fresh calls that each image of a random model is judged by, 20 by default
+    votes : a random model stands for its smoothed classifier: each image counts as what most of 100 calls answer, and
+        attacks follow the mean gradient of 20
     lam : weight of the adversarial risk in the joint risk
     base : base classifier of the risks: a perturbation counts only where it keeps its answer
     checks : look for red flags on up to 100 images
@@ -108,6 +111,8 @@ def evaluate(
         base=base,
         per_sample=per_sample,
     )
+    if votes:
+        plan = plan.voting(calls)
     named = model if isinstance(model, Mapping) else {None: model}
     subjects = [Subject(each, name) for name, each in named.items()]
     check(plan, per_sample, len(subjects), save_adversarial)

@@ -156,6 +156,7 @@ class Running:
                 "adversarial": attack_of(images),
             },
             **result,
+            **self._noise(),
             **({"saved": self._saver.to_json()} if self._saver else {}),
             "flags": flags,
             "seed": self._settings.seed,
@@ -163,6 +164,11 @@ class Running:
             "seconds": round(seconds, 3),
             "images_per_second": round(counts.n * plan.passes / seconds, 1),
         }
+
+    def _noise(self) -> dict[str, Any]:
+        """What is said of a model that adds noise to its images."""
+        noise = self._model.noise if isinstance(self._model, Classifier) else 0.0
+        return {"noise": noise, "votes": self._plan.votes} if noise else {}
 
     def _measured(self, images: Images, progress: Progress) -> Counts:
         if self._random:
@@ -203,7 +209,8 @@ class Running:
         asked, self._plan = self._plan.named, self._plan.for_random()
         if asked != self._plan.named:
             told += f": {self._plan.named} in place of {asked}"
-        note = Note(f"{told}; accuracies are expected values, by {self._plan.calls} calls of each image")
+        told_by = "images count by the votes of" if self._plan.votes else "accuracies are expected values, by"
+        note = Note(f"{told}; {told_by} {self._plan.calls} calls of each image")
         warnings.warn(note, stacklevel=2)
 
     def _check(self, images: Images) -> None:

@@ -8,8 +8,8 @@ from advtool.errors import UsageError, unknown
 _MODEL = frozenset({"ckpt", "arch", "normalize", "weights", "size", "crop_pct", "interpolation", "crop_mode"})
 _COMPUTE = frozenset({"batch_size", "device"})
 _LAYOUT = frozenset({"columns", "names", "limit", "random"})
-_ATTRIBUTION = _MODEL | _COMPUTE | _LAYOUT | {"of", "shards"}
-_ATTACK = _MODEL | _COMPUTE | _LAYOUT | {"adv", "eps", "target", "steps", "step_size"}
+_ATTRIBUTION = _MODEL | _COMPUTE | _LAYOUT | {"of", "shards", "smooth"}
+_ATTACK = _MODEL | _COMPUTE | _LAYOUT | {"smooth", "adv", "eps", "target", "steps", "step_size"}
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 import json
 import subprocess
+import tarfile
 
 import pytest
 from in_process import refusal, run
 from tests_support import COMMAND, environment
+
+from advtool.errors import Note
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,31 @@ def test_files_figures_and_pipes(models, tmp_path):
     assert "one model" in refusal("certify", *both, "--per-sample", samples)
     assert plot.stat().st_size > 10_000
     assert "another run" in run("certify", *arguments, "--seed", 1)[2]
+
+
+def test_the_smoothed_model_is_evaluated_attacked_and_explained(models, tmp_path):
+    noisy, images = models / "noisy.safetensors", tmp_path / "adversarial.tar"
+    threat = ["--smooth", 0.25, "--adv", "l2", "--eps", 0.5, "--steps", 3, "-n", 24]
+    with pytest.warns(Note, match="by the votes of 30 calls"):
+        status, out, _ = run("eval", "--ckpt", noisy, *threat, "--calls", 30, "--no-checks")
+    found = json.loads(out)
+    (entry,) = found["adversarial"]
+    assert status == 0 and found["noise"] == 0.25 and found["votes"] is True and entry["eot"] == 20
+    assert entry["correct"] == int(entry["correct"]) < found["clean"]["correct"]
+    lower = report("--ckpt", noisy, "-n", 24, "--radius", 0.5)["certified"][0]
+    assert lower["correct"] <= entry["correct"]
+    with pytest.warns(Note, match="by the votes of 100 calls"):
+        assert json.loads(run("eval", "--ckpt", noisy, "--smooth", 0.25, "-n", 9)[1])["votes"] is True
+    assert run("attack", "--ckpt", noisy, "--split", "test", *threat, "-o", images)[0] == 0
+    with tarfile.open(images) as tar:
+        head = json.loads(tar.extractfile("__advtool__/head").read())
+    told = json.dumps(head)
+    assert '"smooth": 0.25' in told and '"eot": 20' in told
+    assert "has no use with --noise" in refusal("eval", "--ckpt", noisy, "--smooth", 0.25, "--noise", 0.1)
+    shown = [run("explain", "--ckpt", noisy, "-n", 2, *more, "--json")[1] for more in ([], ["--smooth", 0.25])]
+    first, second = map(json.loads, shown)
+    assert first != second
+    assert "--smooth" in refusal("explain", "--ckpt", noisy, "--method", "weights", "--smooth", 0.25)
 
 
 def test_radii_that_no_votes_can_certify_are_refused(models):

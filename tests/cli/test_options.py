@@ -46,7 +46,15 @@ VALUES = {
     **{"shift": "4", "map": "map.csv", "predict": "other.safetensors", "classes": "10", "size": "16"},
     **{"of": "logit", "baseline": "0.5", "variance": "0.5", "target": "3", "points": "5", "columns": "3"},
     **{"names": "a", "method": "smoothgrad", "lam": "0.5", "base": "other.safetensors", "per_sample": "p.jsonl"},
-    **{"objective": "fast", "beta": "2", "replays": "2", "eps_warmup": "1.5", "noise": "0.125", "width": "0.5"},
+    **{
+        "objective": "fast",
+        "beta": "2",
+        "replays": "2",
+        "eps_warmup": "1.5",
+        "noise": "0.125",
+        "smooth": "0.125",
+        "width": "0.5",
+    },
     **{"awp": "0.0078125", "eot": "4", "calls": "30", "diversity": "0.25", "translation": "3"},
     **{"ensemble": "losses", "union": "worst"},
     **{"hidden": "8", "top_pixels": "9", "epochs": "3", "optimizer": "sgd", "lr": "0.03125", "momentum": "0.5"},
@@ -127,11 +135,11 @@ def cases() -> Iterator[Case]:
     }
     every = set().union(*own.values())
     for name, taken in own.items():
-        more = {"batch_size", "device"} if name == "weights" else set()
+        more = {"batch_size", "device", "smooth"} if name == "weights" else set()
         yield Case("explain", name, ("--method", name), frozenset((every - taken) | more))
     resizing = {"size", "crop_pct", "interpolation", "crop_mode"}
     model = {"ckpt", "arch", "normalize", "weights", "batch_size", "device"} | resizing
-    yield Case("explain", "samples", ("--method", "samples"), frozenset(every | model))
+    yield Case("explain", "samples", ("--method", "samples"), frozenset(every | model | {"smooth"}))
 
     drawing, predicting = {"exclude_true", "seed"}, {"arch", "normalize", "weights", "batch_size", "device"}
     for name, value, unused in (

@@ -13,8 +13,11 @@ from advtool import norms, registry
 from advtool.attacks import L2
 from advtool.errors import Note, UsageError
 from advtool.evaluation import evaluate
+from advtool.evaluation.expected import _judged
+from advtool.evaluation.plan import Evaluation
 from advtool.evaluation.statistics import accuracy, expected, wilson
 from advtool.models.classifier import Classifier, ModelSpec
+from advtool.prepared import Network
 
 DUAL = {"l2": 2, "linf": 1}
 
@@ -82,6 +85,39 @@ def test_expected_accuracy_of_a_linear_model_with_noise_has_a_closed_form(adv, a
     # From call to call alone the images given vary less than that.
     assert entry["accuracy"] == pytest.approx(exact, abs=0.02)
     assert entry["risk"]["adversarial"] == pytest.approx(found["clean"]["accuracy"] - entry["accuracy"])
+
+
+def test_votes_make_a_linear_model_with_noise_the_model_without():
+    """Most calls answer as the noiseless model; only within the votes' chance of the boundary may that be otherwise."""
+    net, x, y, distances = linear_problem(150, 64)
+    eps, deviation, calls = float(distances["l2"].quantile(0.4)), 0.003, 60
+    found = measured(Noise(net, deviation), (x, y), adv="l2", eps=eps, steps=20, calls=calls, votes=True, checks=False)
+    (entry,) = found["adversarial"]
+    slack = 4 * deviation / math.sqrt(calls)
+    least, most = ((distances["l2"] > eps + sign * slack).sum() for sign in (1, -1))
+    assert least <= entry["correct"] <= most + 3 and entry["correct"] == int(entry["correct"])
+    assert entry["eot"] == 20 and entry["calls"] == calls and most - least < 50
+    assert found["clean"]["correct"] >= (distances["l2"] > slack).sum()
+
+
+def test_a_vote_that_is_tied_or_lost_is_not_right():
+    class Turns(nn.Module):
+        """Answers 0, 1, 2, 1, 0, … to all images."""
+
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer = (0, 1, 2, 1)[self.calls % 4]
+            self.calls += 1
+            return torch.eye(3)[answer].expand(len(x), 3)
+
+    network, x = Network(Turns()), torch.rand(3, 1, 1, 1)
+    y = torch.tensor([0, 1, 2])
+    assert _judged(Evaluation(calls=8, votes=True), network, x, y).tolist() == [0, 1, 0]
+    assert _judged(Evaluation(calls=2, votes=True), network, x, y).tolist() == [0, 0, 0]
+    assert _judged(Evaluation(calls=8), network, x, y).tolist() == [0.25, 0.5, 0.25]
 
 
 @pytest.mark.parametrize("name", [name for name, attack in registry.ATTACKS.items() if "eot" in attack.takes])
