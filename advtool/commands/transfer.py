@@ -116,11 +116,12 @@ def _described(file: CheckpointFile, model: Classifier) -> dict[str, Any]:
 
 def _cells(found: Matrix, rows: list[dict[str, Any]], columns: list[dict[str, Any]]) -> dict[str, Any]:
     """Sources, targets with what they are without an attack, and the cells row by row."""
+    known = {row["sha256"] for row in rows}  # of which an ensemble is made
     cells = [
         {
             "source": row["path"],
             "target": column["path"],
-            "same": row["sha256"] == column["sha256"],
+            "same": column["sha256"] in (known if row["sha256"] is None else {row["sha256"]}),
             **found.to_json(i, j),
         }
         for i, row in enumerate(rows)
