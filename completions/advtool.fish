@@ -294,7 +294,7 @@ complete -c advtool -n '__fish_seen_subcommand_from train' -l replays -r -d 'Tim
 complete -c advtool -n '__fish_seen_subcommand_from train' -l attack-correct-only -d 'Leave images alone that are misclassified already (needs --adv) (pgd, fast, n-fgsm)'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l eps-warmup -r -d 'Passes in which eps grows from 0, linearly (needs --adv)'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l awp -r -d 'Perturb the weights too, by this share of each layer’s norm (adversarial weight perturbation); 0.005 to 0.01 are usual (needs --adv) (pgd, trades, mart, fast, n-fgsm)'
-complete -c advtool -n '__fish_seen_subcommand_from train' -l noise -r -d 'Train on x + N(0, S²), not clipped, instead of against an adversary (none)'
+complete -c advtool -n '__fish_seen_subcommand_from train' -l noise -r -d 'Train on x + N(0, S²), not clipped; with an adversary train the smoothed model (SmoothAdv, 2 draws) (pgd)'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l arch -r -d 'Architecture - linear, mlp, cnn-small, cnn, resnet-tsipras, wrn-28-10, preactresnet18, dm-wrn-28-10, inception, any in torchvision, or timm -NAME'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l width -r -d 'Factor on the width of every layer'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l hidden -r -d 'Sizes of the hidden layers'

@@ -83,6 +83,7 @@ def _how(config: TrainConfig) -> str:
         "free": f"free with {config.replays} replays",
     }[config.objective]
     joint = f", λ {config.lam:g}" if config.lam != 1 else ""
+    joint += f", smoothed over noise {config.noise:g}" if config.noise else ""
     joint += f", weights perturbed by {config.awp:g}" if config.awp else ""
     balls = listed([f"{each.norm} eps {each.eps:.4g}" for each in config.threats], "and")
     which = {"random": ", a random one each batch", "worst": ", the worst for each image"}.get(config.union or "", "")

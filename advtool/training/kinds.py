@@ -22,7 +22,7 @@ class Kind:
 _PGD = frozenset({"steps", "step_size", "awp", "accumulate"})
 _JOINT = frozenset({"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing"})
 OBJECTIVES = {
-    "pgd": Kind("advtool.training.objectives.adversarial:Adversarial", _PGD | _JOINT | {"union"}),
+    "pgd": Kind("advtool.training.objectives.adversarial:Adversarial", _PGD | _JOINT | {"union", "noise"}),
     "trades": Kind("advtool.training.objectives.trades:Trades", _PGD | {"beta", "label_smoothing"}, beta=6.0),
     "mart": Kind("advtool.training.objectives.mart:Mart", _PGD | {"random_start", "beta"}, beta=5.0),
     "fast": Kind("advtool.training.objectives.adversarial:Fast", _JOINT | {"awp", "accumulate"}),

@@ -77,7 +77,8 @@ class Objective(Options):
     attack_correct_only : leave images alone that are misclassified already
     awp : γ of adversarial weight perturbation: the gradient is taken where each layer's weights are moved by so much of
         their norm up the loss (Wu et al. 2020)
-    noise : standard deviation of Gaussian noise on the pixels, not clipped
+    noise : standard deviation of Gaussian noise on the pixels, not clipped; against an adversary that of the smoothed
+        model (SmoothAdv)
     eps_warmup : epochs in which the radius grows from 0, linearly by steps
     """
 
@@ -128,7 +129,7 @@ class Objective(Options):
         "--noise",
         metavar="S",
         default=0.0,
-        help="Train on x + N(0, S²), not clipped, instead of against an adversary.",
+        help="Train on x + N(0, S²), not clipped; with an adversary train the smoothed model (SmoothAdv, 2 draws).",
         unset="0 (off)",
     )
 

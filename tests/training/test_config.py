@@ -21,7 +21,7 @@ def resolved(shape=DIGITS, mirrored=False, **asked) -> TrainConfig:
         ({"eps_warmup": 1.0}, "eps_warmup: is for --adv"),
         ({"adv": "l2"}, "is needed with an adversary"),
         ({"adv": "linf", "eps": 8}, "8/255"),
-        (LINF | {"noise": 0.1}, "noise: is for --adv none"),
+        (LINF | {"objective": "trades", "noise": 0.1}, "noise: is for --objective pgd"),
         (
             LINF | {"objective": "trades", "lam": 2.0},
             "lam: is for --objective pgd, fast or n-fgsm, not",

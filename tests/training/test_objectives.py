@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advtool import seeds
+from advtool import keyed, seeds
 from advtool.attacks import pgd
 from advtool.errors import UsageError
 from advtool.models.classifier import Classifier, ModelSpec
@@ -130,6 +130,36 @@ def test_only_correct_images_are_attacked():
     expected = nn.functional.cross_entropy(net(seen), this.y)
     outcome = objective(net, settings).outcome(this)
     assert torch.equal(outcome.loss, expected) and outcome.clean == int(right.sum())
+
+
+def test_smooth_adv_is_its_formula():
+    """By hand: two draws for each image, PGD on −log of the mean probability, and the mean loss of all draws there."""
+    net, threat = model(), Threat("l2", 0.3, 3, 0.1, False)
+    with torch.no_grad():
+        net.net[1].weight.copy_(torch.tensor([[3.0, -1.0, 0.5, 0.0], [0.0, 2.0, -4.0, 1.0], [1.0, 0.0, 0.0, -6.0]]))
+    settings, this = config(norm="l2", threat=threat, noise=0.4, lam=1.5), batch(threat)
+    noise = 0.4 * keyed.normal((6, 2, *SHAPE), this.ids, seeds.derive(this.seed, "noise"))
+
+    class MeanOfTwo(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([net(x + noise[:, k]).softmax(1) for k in (0, 1)]).mean(0).log()
+
+    attacked = pgd(
+        MeanOfTwo(), this.x, this.y, threat.ball, **threat.options, keep="last", ids=this.ids, seed=this.seed
+    )
+    assert threat.ball.norm(attacked - this.x).min() > 0.05
+    losses = [
+        [
+            -math.log(p[label])
+            for k in (0, 1)
+            for p, label in zip(probabilities(net, x + noise[:, k]), this.y, strict=True)
+        ]
+        for x in (attacked, this.x)
+    ]
+    found = objective(net, settings).outcome(this)
+    assert found.loss.item() == pytest.approx(1.5 * mean(losses[0]) - 0.5 * mean(losses[1]), rel=1e-4)
+    assert found.clean == (MeanOfTwo()(this.x).argmax(1) == this.y).sum()
+    assert net.training
 
 
 def test_noise_has_the_deviation_asked_for_and_is_keyed_by_the_image():
