@@ -18,6 +18,7 @@ from advtool.cli.evaluate import Evaluate
 from advtool.cli.explain import Explain
 from advtool.cli.main import app
 from advtool.cli.plot import Plot
+from advtool.cli.presets import Presets
 from advtool.cli.relabel import Relabel
 from advtool.cli.theory import MODELS
 from advtool.cli.train import Train
@@ -26,7 +27,21 @@ from advtool.cli.verify import Verify
 from advtool.data.catalogue import ENTRIES
 from advtool.options import Options, declarations, types
 
-KINDS = (Train, Attack, Distill, Relabel, Evaluate, Certify, Explain, Data, Plot, Transfer, Verify, *MODELS.values())
+KINDS = (
+    Train,
+    Attack,
+    Distill,
+    Relabel,
+    Evaluate,
+    Certify,
+    Explain,
+    Data,
+    Plot,
+    Transfer,
+    Verify,
+    Presets,
+    *MODELS.values(),
+)
 OR_FILES = ("--data", "--eval-data")
 """Options whose value is a named dataset, or a file just as well."""
 

@@ -7,6 +7,7 @@ from advtool import norms, registry
 from advtool.cli.groups import Account, Ascent, DryRun, Foreign, Input, Talk
 from advtool.cli.outgoing import Resume, ShardOutput
 from advtool.cli.resizing import Resized
+from advtool.cli.settings import Preset
 from advtool.cli.smoothing import Smoothing
 from advtool.cli.transferring import AVERAGED, Transferring
 from advtool.groups import Machine, Precision
@@ -117,6 +118,7 @@ class Attack(
     Machine,
     Precision,
     Account,
+    Preset,
     Talk,
     DryRun,
 ):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_origin
 import typer
 from typer.core import TyperCommand
 
-from advtool.cli import console, encoding, meant
+from advtool.cli import console, encoding, meant, settings
 from advtool.errors import UsageError
 from advtool.launchers import processes, rendezvous
 from advtool.options import Options, checked, declarations, help_of, panels, spelling, types
@@ -71,10 +71,13 @@ def command(app: typer.Typer, options: type[Options], run: str) -> None:
             raise _as_typed(error, options) from error
 
     def _run(ctx: typer.Context, values: dict[str, Any]) -> None:
-        given = frozenset(name for name in values if _is_typed(ctx, name))
-        asked = options(**{name: _frozen(value) for name, value in values.items() if value is not None}, given=given)
+        typed = {name: _frozen(value) for name, value in values.items() if value is not None and _is_typed(ctx, name)}
+        asked, useless = settings.applied(options, typed, ctx.find_root().command.commands)  # type: ignore[attr-defined]
         console.set_level(getattr(asked, "quiet", False), getattr(asked, "verbose", False))
         _check_processes(options)
+        if useless:
+            names = ", ".join(spelling(options, name) for name in useless)
+            console.say(f"of the configuration without a use beside what is typed, and left out: {names}")
         asked.validate()
         module, _, function = run.partition(":")
         runner = getattr(importlib.import_module(module), function)

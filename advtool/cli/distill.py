@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from advtool.cli.groups import Account, Checkpoint, DryRun, Input, Talk
 from advtool.cli.outgoing import Resume, ShardOutput
+from advtool.cli.settings import Preset
 from advtool.groups import Machine, Memory, Precision
 from advtool.options import Options, option
 
@@ -45,7 +46,9 @@ class Descent(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distill(Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precision, Memory, Account, Talk, DryRun):
+class Distill(
+    Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precision, Memory, Account, Preset, Talk, DryRun
+):
     """Turn each image into another one with the same representation under a model, labels kept.
 
     From a robust model that is the robust dataset D_R of Ilyas et al. 2019, from a standard one the non-robust D_NR.

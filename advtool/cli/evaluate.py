@@ -6,6 +6,7 @@ from typing import ClassVar
 from advtool import norms, registry
 from advtool.cli.groups import Ascent, DryRun, Foreign, Input, Report, Talk
 from advtool.cli.resizing import Resized
+from advtool.cli.settings import Preset
 from advtool.cli.smoothing import Smoothing
 from advtool.groups import Machine, Precision
 from advtool.options import Options, Table, option
@@ -160,7 +161,7 @@ def _is_curve(options: Search) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(
-    Checkpoints, Smoothing, Input, Resized, Threats, Search, Measured, Machine, Precision, Report, Talk, DryRun
+    Checkpoints, Smoothing, Input, Resized, Threats, Search, Measured, Machine, Precision, Report, Preset, Talk, DryRun
 ):
     """Report clean accuracy, and robust accuracy under attack at one or more radii, with 95% intervals.
 

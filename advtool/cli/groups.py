@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from advtool.cli.settings import Configured
 from advtool.errors import UsageError
 from advtool.groups import Amount
 from advtool.io.keys import Keys, image_keys, label_key
@@ -195,7 +196,7 @@ class Ascent(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Talk(Options):
+class Talk(Configured):
     """What is said while it goes on."""
 
     panel: ClassVar[str] = "Messages"

@@ -75,6 +75,7 @@ def _register() -> None:
     from advtool.cli.evaluate import Evaluate
     from advtool.cli.explain import Explain
     from advtool.cli.plot import Plot
+    from advtool.cli.presets import Presets
     from advtool.cli.relabel import Relabel
     from advtool.cli.train import Train
     from advtool.cli.transfer import Transfer
@@ -91,6 +92,7 @@ def _register() -> None:
     command(app, Verify, "advtool.commands.verify:run")
     command(app, Data, "advtool.commands.data:run")
     command(app, Plot, "advtool.commands.plot:run")
+    command(app, Presets, "advtool.commands.presets:run")
     theory.register(app, Group)
 
 

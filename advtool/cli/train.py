@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from advtool.cli.groups import DryRun, Input, Report, Talk
 from advtool.cli.outgoing import CheckpointOutput
+from advtool.cli.settings import Preset
 from advtool.options import Options, option
 from advtool.training.options import Training
 
@@ -90,7 +91,7 @@ class Watched(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Input, Training, Start, Watched, CheckpointOutput, Report, Talk, DryRun):
+class Train(Input, Training, Start, Watched, CheckpointOutput, Report, Preset, Talk, DryRun):
     """Train a classifier, plainly or adversarially, and write its checkpoint.
 
     Afterwards it is evaluated once on the test split, where there is one: clean, and under PGD of 50 steps. Which epoch
@@ -109,5 +110,6 @@ class Train(Input, Training, Start, Watched, CheckpointOutput, Report, Talk, Dry
         "What is measured",
         "Output",
         "Machine",
+        "Configuration",
         "Messages",
     )

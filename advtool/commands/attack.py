@@ -71,7 +71,7 @@ def _run(options: Attack, attack: Planned, device: torch.device, reason: str) ->
     }
     if options.dry_run:
         decided = options.decided(applied(source, preprocessing))
-        made = {"source": source.name, "output": target.name, "options": decided.values()}
+        made = {"source": source.name, "output": target.name, **decided.resolved()}
         output.print_json({"schema": 1, **record, **made})
         return
     reader = source.open()

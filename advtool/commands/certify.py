@@ -146,4 +146,4 @@ def _resolved(options: Certify, plan: Certification, inputs: Inputs, settings: d
     }
     shown: dict[str, Any] = {"source": inputs.source.name, "split": inputs.source.split}
     shown |= {"radii": list(map(plan.reported, inputs.sigmas)) if not plan.predict else None}
-    return {"schema": 1, "command": "certify", **shown, "options": replace(options, **decided).values()}
+    return {"schema": 1, "command": "certify", **shown, **replace(options, **decided).resolved()}

@@ -43,9 +43,9 @@ def _convert(options: Data) -> None:
     if options.dry_run:
         head = conversion.head
         shown = {"split": head.split, "shape": head.shape, "num_classes": head.num_classes}
-        resolved = replace(options, source=None, data=options.data or source.name, split=source.split)
-        values = resolved.decided(preprocessing).values()
-        described = {"source": source.name, "output": target.name, **shown, "options": values}
+        resolved = replace(options, data=None if options.source else options.data or source.name, split=source.split)
+        values = resolved.decided(preprocessing).resolved()
+        described = {"source": source.name, "output": target.name, **shown, **values}
         output.print_json({"schema": 1, "command": "data", **described})
         return
     count = target.write(conversion.head, conversion.samples)

@@ -78,7 +78,7 @@ def _run(options: Distill, device: torch.device, reason: str) -> None:
         "amp": settings.amp,
     }
     if options.dry_run:
-        made = {"source": source.name, "output": target.name, "options": options.values() | {"device": str(device)}}
+        made = {"source": source.name, "output": target.name, **replace(options, device=str(device)).resolved()}
         output.print_json({"schema": 1, **described, **made})
         return
     head = replace(reader.head, shape=model.spec.shape)

@@ -188,7 +188,7 @@ def _resolved(options: Evaluate, plan: Evaluation, source: Source, settings: dev
         decided["calls"] = plan.calls
     attacks = [[attack.to_json() for attack in attacks] for attacks in stages]
     shown = {"attacks": attacks, "source": source.name, "split": source.split}
-    return {"schema": 1, "command": "eval", **shown, "options": replace(options, **decided).values()}
+    return {"schema": 1, "command": "eval", **shown, **replace(options, **decided).resolved()}
 
 
 def _print(reports: list[dict[str, Any]], as_json: bool) -> None:

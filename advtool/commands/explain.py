@@ -125,7 +125,7 @@ def _resolved(
         options = replace(options, names=names, batch_size=batch_size, **explanation.decided())
         resolved |= {"checkpoints": [file.path for file in files], "settings": explanation.to_json()}
     return resolved | {
-        "options": options.values(),
+        **options.resolved(),
         "sources": [source.name for source in sources],
         "split": sources[0].split,
         "picture": places.picture and places.picture.name,

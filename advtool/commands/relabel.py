@@ -36,7 +36,7 @@ def run(options: Relabel) -> None:
     if options.dry_run:
         made = {"source": source.name, "output": target.name, "new_classes": list(relabelled.classes)}
         resolved = replace(options, data=options.data or source.name, split=source.split, classes=head.num_classes)
-        output.print_json({"schema": 1, **record, **made, "options": resolved.values()})
+        output.print_json({"schema": 1, **record, **made, **resolved.resolved()})
         return
     after = head.after(
         options.history(),

@@ -75,7 +75,7 @@ def _run(options: Train, device: torch.device, reason: str) -> None:
     if options.dry_run:
         names = [place.name if place else None for place in places]
         where = {"output": only.name} if only else {"trials": list(seeds), "outputs": names}
-        resolved = {**training.resolved(), "options": _resolved(options, training).values()}
+        resolved = {**training.resolved(), **_resolved(options, training).resolved()}
         output.print_json({"schema": 1, "command": "train", **resolved, **where})
         return
     here = distributed.processes()

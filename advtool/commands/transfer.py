@@ -135,9 +135,9 @@ def _resolved(options: Transfer, attack: Planned, source: Source, settings: devi
     """What a dry run shows."""
     decided: dict[str, Any] = {"batch_size": settings.batch_size, "device": str(settings.device), "amp": settings.amp}
     decided |= {name: value for name, value in attack.options.items() if hasattr(options, name)}
-    values = replace(options, data=source.name, split=source.split, **decided).values()
+    decided_options = replace(options, data=source.name, split=source.split, **decided)
     made = {"attack": attack.to_json(), "source": source.name, "split": source.split}
-    return {"schema": 1, "command": "transfer", **made, "options": values}
+    return {"schema": 1, "command": "transfer", **made, **decided_options.resolved()}
 
 
 def _show(report: dict[str, Any]) -> None:

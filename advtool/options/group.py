@@ -57,6 +57,11 @@ class Options:
         recorded = [name for name, declared in declarations(type(self)).items() if declared.recorded]
         return {name: plain(getattr(self, name)) if self.uses(name) else None for name in recorded}
 
+    def resolved(self) -> dict[str, Any]:
+        """What a dry run prints of the options: their values, and which of them the user gave."""
+        recorded = [name for name, declared in declarations(type(self)).items() if declared.recorded]
+        return {"options": self.values(), "given": [name for name in recorded if name in self.given]}
+
     def uses(self, name: str) -> bool:
         """Whether the options chosen leave this one a use."""
         needed, beside = declarations(type(self))[name].needed, excluding(type(self), name)

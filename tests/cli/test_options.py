@@ -258,7 +258,7 @@ def test_every_option_is_used_or_refused_by_name(case, folder, monkeypatch):
                 wrong.append(f"not refused: {shlex.join(line)}: {status} {error}")
         elif status:
             wrong.append(f"refused: {shlex.join(line)}: {error}")
-        elif json.loads(out) == plain:
+        elif _without_given(json.loads(out)) == _without_given(plain):
             wrong.append(f"changes nothing: {shlex.join(line)}")
     assert not wrong, "\n".join(wrong)
 
@@ -298,7 +298,12 @@ def test_what_a_dry_run_shows_gives_the_same_again(case, folder, monkeypatch):
     first = resolved(case)
     again = run(case.command, *words(case.kind, first["options"]), "--dry-run")
     assert again[0] == 0, again[2]
-    assert json.loads(again[1]) == first
+    assert _without_given(json.loads(again[1])) == _without_given(first)
+
+
+def _without_given(shown: dict) -> dict:
+    """What a dry run shows, but for the options that were typed."""
+    return {name: value for name, value in shown.items() if name != "given"}
 
 
 def words(kind: type[Options], values: dict) -> list[str]:
@@ -308,9 +313,11 @@ def words(kind: type[Options], values: dict) -> list[str]:
         value = values.get(name)
         flag, _, off = declared.spelling.partition("/")
         default = next(field.default for field in fields(kind) if field.name == name)
-        if value in (None, []) or not declared.names or (isinstance(value, bool) and value == default):
+        if value in (None, []) or (isinstance(value, bool) and value == default):
             continue
-        if isinstance(value, bool):
+        if not declared.names:
+            found.append(value)
+        elif isinstance(value, bool):
             found.append(flag if value else off)
         elif isinstance(value, list) and declared.parse is None:
             found += [word for part in value for word in (flag, str(part))]
