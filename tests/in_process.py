@@ -18,10 +18,12 @@ from advtool.cli.explain import Explain
 from advtool.cli.relabel import Relabel
 from advtool.cli.theory import MODELS
 from advtool.cli.train import Train
+from advtool.cli.transfer import Transfer
 from advtool.options import Options
 
 COMMANDS: dict[str, type[Options]] = {
-    kind.command: kind for kind in (Train, Attack, Distill, Relabel, Evaluate, Certify, Explain, Data, *MODELS.values())
+    kind.command: kind
+    for kind in (Train, Attack, Distill, Relabel, Evaluate, Certify, Explain, Data, Transfer, *MODELS.values())
 }
 
 

@@ -45,6 +45,13 @@ CONTEXTS: dict[str, list[list[str]]] = {
             for name, attack in registry.ATTACKS.items()
         ),
     ],
+    "transfer": [
+        *(
+            ["--eps", "1", "--adv", attack.made_for()[0], "--attack", name, *CHECKPOINT]
+            for name, attack in registry.ATTACKS.items()
+        ),
+        [*BALL, "linf", *CHECKPOINT],
+    ],
     "explain": [
         *(
             ["--method", name, *CHECKPOINT]
