@@ -86,6 +86,13 @@ def share_of_machine() -> int:
     return min(max(counts, default=1), here.world)
 
 
+def of_array() -> int | None:
+    """Which task of an array of Slurm this is, from 0; None outside of one."""
+    task, first = _number("SLURM_ARRAY_TASK_ID"), _number("SLURM_ARRAY_TASK_MIN")
+    step = _number("SLURM_ARRAY_TASK_STEP") or 1
+    return None if task is None else (task - (first or 0)) // step
+
+
 def _checked(rank: str, world: str, local: str) -> Processes:
     rank_here, size, local_rank = _number(rank), _number(world), _number(local)
     for name, found, other in ((rank, rank_here, world), (world, size, rank)):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from advtool import norms, registry
 from advtool.cli.groups import Account, Ascent, DryRun, Foreign, Input, Talk
-from advtool.cli.outgoing import Resume, ShardOutput
+from advtool.cli.outgoing import Resume, ShardOutput, Worker
 from advtool.cli.resizing import Resized
 from advtool.cli.settings import Preset
 from advtool.cli.smoothing import Smoothing
@@ -114,6 +114,7 @@ class Attack(
     Resized,
     Written,
     ShardOutput,
+    Worker,
     Resume,
     Machine,
     Precision,

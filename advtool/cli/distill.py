@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool.cli.groups import Account, Checkpoint, DryRun, Input, Talk
-from advtool.cli.outgoing import Resume, ShardOutput
+from advtool.cli.outgoing import Resume, ShardOutput, Worker
 from advtool.cli.settings import Preset
 from advtool.groups import Machine, Memory, Precision
 from advtool.options import Options, option
@@ -47,7 +47,7 @@ class Descent(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Distill(
-    Checkpoint, Input, Descent, ShardOutput, Resume, Machine, Precision, Memory, Account, Preset, Talk, DryRun
+    Checkpoint, Input, Descent, ShardOutput, Worker, Resume, Machine, Precision, Memory, Account, Preset, Talk, DryRun
 ):
     """Turn each image into another one with the same representation under a model, labels kept.
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from advtool.errors import UsageError
+from advtool.launchers import Processes, of_array, processes
 from advtool.options import Options, option
 
 
@@ -30,6 +32,52 @@ class ShardOutput(Options):
         decides=False,
     )
     force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker(Options):
+    """Which part of the work is done here, where a scheduler starts workers that do not know of one another."""
+
+    panel: ClassVar[str] = "Output"
+
+    shard_index: int | None = option(
+        "--shard-index",
+        metavar="I",
+        minimum=0,
+        needs="shard_count",
+        help="Which of the workers this one is, from 0.",
+        unset="$SLURM_ARRAY_TASK_ID, from the first task of the array on",
+        recorded=False,
+    )
+    shard_count: int | None = option(
+        "--shard-count",
+        metavar="N",
+        minimum=1,
+        help="Do every N-th part of the work, as one of N workers of any scheduler.",
+        unset="do all of it",
+        recorded=False,
+    )
+
+    def worker(self) -> Processes | None:
+        """The worker that is asked for, as one of several processes; None if there are none.
+
+        Raises
+        ------
+        UsageError
+            if nobody says which, or there are fewer
+        """
+        if self.shard_count is None:
+            return None
+        if processes().world > 1:
+            message = "is for workers that do not know of one another; these processes share their work"
+            raise UsageError(message, "shard_count")
+        index = of_array() if self.shard_index is None else self.shard_index
+        if index is None:
+            raise UsageError("needs to be told, outside of an array of Slurm: from 0", "shard_index")
+        if index >= self.shard_count:
+            message = f"workers of {self.shard_count} are numbered from 0 to {self.shard_count - 1}"
+            raise UsageError(message, "shard_index", index)
+        return Processes(index, self.shard_count)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool.cli.groups import Account, DryRun, Foreign, Input, Talk
-from advtool.cli.outgoing import ShardOutput
+from advtool.cli.outgoing import ShardOutput, Worker
 from advtool.datasets.rules import RULES
 from advtool.errors import UsageError
 from advtool.groups import Machine
@@ -46,7 +46,7 @@ def _asked(options: Rule) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relabel(Rule, Input, Foreign, ShardOutput, Machine, Account, Talk, DryRun):
+class Relabel(Rule, Input, Foreign, ShardOutput, Worker, Machine, Account, Talk, DryRun):
     """Give each image of a stream another label; images pass byte for byte.
 
     Reads the train split of a source that has splits. The label that a sample had first stays in its .json member.

@@ -48,7 +48,7 @@ def _run(options: Attack, attack: Planned, device: torch.device, reason: str) ->
     check_averaged(options.ensemble, len(files), [attack.attack])
     source = replace(options, data=data).open()
     suffix = f"{attack.name}-{options.adv}"
-    target = shard_destination(options, source, suffix, resumable=True, resume=options.resume)
+    target = shard_destination(options, source, suffix, resumable=True, resume=options.resume, worker=options.worker())
     models = [noisy(restore(file), options.deviation).to(device) for file in files]
     amp = devices.use_amp(options.amp, device)
     settings = devices.Settings(device, options.batch_size or images_at_a_time(models[0].spec.shape), options.seed, amp)

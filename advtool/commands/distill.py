@@ -58,7 +58,9 @@ def run(options: Distill) -> None:
 def _run(options: Distill, device: torch.device, reason: str) -> None:
     file, data = open_checkpoint(options.ckpt, options.data, options)
     source = replace(options, data=data).open()
-    target = shard_destination(options, source, "distilled", resumable=True, resume=options.resume)
+    target = shard_destination(
+        options, source, "distilled", resumable=True, resume=options.resume, worker=options.worker()
+    )
     model = restore(file).to(device)
     reader = source.open()
     check_size(model, reader.head.shape or model.spec.shape, source.name, file)

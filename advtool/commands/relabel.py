@@ -22,7 +22,7 @@ def run(options: Relabel) -> None:
     # Members of other kinds are passed on, not passed over.
     warnings.simplefilter("ignore", ShardWarning)
     source = options.open()
-    target = shard_destination(options, source, "relabelled")
+    target = shard_destination(options, source, "relabelled", worker=options.worker())
     reader = source.open()
     head = class_counts.declared(reader.head, source, options.limit, options.classes)
     samples, tally = watched("relabelling", reader, reader, options.limit), RelabelTally()
@@ -46,10 +46,16 @@ def run(options: Relabel) -> None:
         split=head.split or source.split,
         source=head.source or source.name,
     )
-    target.write(after, _at_least_one(stored(relabelled.samples), source.name))
-    console.say(f"wrote {tally.describe()} to {target.name}")
+    stream = _at_least_one(stored(relabelled.samples), source.name)
+    if options.shard_count is None:
+        target.write(after, stream)
+        written, described = {}, tally.describe()
+    else:  # a worker reads all labels, since some rules drop samples, and writes its own
+        written = {"written": target.write(after, target.todo(after, stream))}
+        described = f"{written['written']:,} samples"
+    console.say(f"wrote {described} to {target.name}")
     if options.json:
-        console.account({**record, "data": source.name, "output": target.name, **asdict(tally)})
+        console.account({**record, "data": source.name, "output": target.name, **asdict(tally), **written})
 
 
 def _ruled(options: Relabel, head: LabelledHead, samples: Iterable[Sample], tally: RelabelTally) -> Relabelled:

@@ -16,6 +16,7 @@ from advtool.io.directory import ShardDirectory
 from advtool.io.head import Head
 from advtool.io.samples import Sample
 from advtool.io.shards import shard_paths, write_file, write_stream
+from advtool.launchers import Processes
 
 SHARD_SIZE = 10_000
 
@@ -78,7 +79,10 @@ class ManyShards:
 
     def write(self, head: Head, samples: Iterable[Sample]) -> int:
         try:
-            return self.directory.write(head, samples)
+            count = self.directory.write(head, samples)
+            if left := self.directory.left():
+                console.say(f"{left:,} shards of {self.name} are other workers' to make; the last names them all")
+            return count
         except BaseException:
             if self.directory.resumable and (parts := self.directory.parts()):
                 console.say(f"{len(parts):,} finished shards are kept; --resume goes on from them")
@@ -93,6 +97,7 @@ def shard_destination(
     resumable: bool = False,
     resume: bool = False,
     parameter: str = "out",
+    worker: Processes | None = None,
 ) -> ShardDestination:
     """Find where -o points: a directory if it ends in a slash, is one, or --shard-size is given; else one tar.
 
@@ -102,6 +107,8 @@ def shard_destination(
     resumable : whether finished shards in a directory are kept when the command fails
     resume : whether to go on from them
     parameter : the one that `options.out` is the value of
+    worker : which of several that do not know of one another and make the shards of a directory; each goes on from what
+        is there
 
     Raises
     ------
@@ -114,6 +121,8 @@ def shard_destination(
     if not (out and out != "-" and (out.endswith("/") or os.path.isdir(out) or options.shard_size)):
         if resume:
             raise UsageError("needs -o DIR/, in which the finished shards lie", "resume")
+        if worker:
+            raise UsageError("needs -o DIR/, in which the workers put their shards", "shard_count")
         if options.shard_size:
             raise UsageError("needs -o DIR/, in which the shards are to lie", "shard_size")
         if several:
@@ -126,6 +135,12 @@ def shard_destination(
     here = distributed.processes()
     place = (here.rank, here.world, distributed.barrier)
     size = options.shard_size or SHARD_SIZE
+    if worker:
+        directory = ShardDirectory(
+            Path(out), source.split or "data", size, True, worker.rank, worker.world, independent=True
+        )
+        _check_place(directory.path, parameter)
+        return ManyShards(directory, anew=options.force)
     directory = ShardDirectory(Path(out), source.split or "data", size, resumable, *place)
     _check(directory, options.force, resume, parameter)
     return ManyShards(directory, anew=options.force)
@@ -134,16 +149,23 @@ def shard_destination(
 def _check(directory: ShardDirectory, force: bool, resume: bool, parameter: str) -> None:
     """Refuse a directory that cannot be written to, or that holds shards that nobody said what to do with."""
     path = directory.path
-    output.check_name(path, parameter)
-    if not path.is_dir():
-        output.check_directory(path.parent, parameter)
-        if path.exists():
-            raise UsageError("is not a directory", parameter, path)
+    if not _check_place(path, parameter):
         return
-    output.check_directory(path, parameter)
     parts, whole = directory.parts(), shard_paths(path, directory.name)
     if parts and directory.resumable and not force and not resume:
         unfinished = f"has {len(parts)} shards of an unfinished run; --resume goes on from them, -f starts anew"
         raise UsageError(unfinished, parameter, path)
     if whole and not force and not (resume and parts):
         raise UsageError(f"has {directory.name} shards already; -f overwrites them", parameter, path)
+
+
+def _check_place(path: Path, parameter: str) -> bool:
+    """Refuse a directory that cannot be written to: whether it is there."""
+    output.check_name(path, parameter)
+    if path.is_dir():
+        output.check_directory(path, parameter)
+        return True
+    output.check_directory(path.parent, parameter)
+    if path.exists():
+        raise UsageError("is not a directory", parameter, path)
+    return False

@@ -13,12 +13,13 @@ _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def locked_directory(path: Path, shared: bool = False) -> Iterator[None]:
+def locked_directory(path: Path, shared: bool = False, waits: bool = False) -> Iterator[None]:
     """Keep other processes out for as long as the block lasts; the lock is gone with the process.
 
     Parameters
     ----------
     shared : with those that share it as well
+    waits : until others have left it
 
     Raises
     ------
@@ -28,7 +29,7 @@ def locked_directory(path: Path, shared: bool = False) -> Iterator[None]:
     handle = os.open(path, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if waits else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno in _HELD:  # else there are no locks here
                 message = f"another run is writing shards into {path}; wait for it, or name another directory"

@@ -101,11 +101,24 @@ def check_parts(paths: Iterable[Path], head: Head, size: int) -> None:
                 hashed.update(data)
         if hashed.hexdigest()[:_DIGITS] != part.content:
             raise refusal(path, "that are not as they were written")
-        with SampleReader([open_path(path)], str(path)) as reader:
-            made = reader.head
-        now = Head.from_bytes(head.to_bytes(), "")
-        if replace(made, history=()) != replace(now, history=()):
+        if not _is_of(path, head):
             raise refusal(path, "of another command")
+
+
+def check_named(paths: Iterable[Path], head: Head) -> None:
+    """Raise UsageError if one of these finished shards is of another command."""
+    for path in paths:
+        if not _is_of(path, head):
+            message = f"{path.parent} has shards of another command ({path.name}); -f makes them anew"
+            raise UsageError(message, parameter="out")
+
+
+def _is_of(path: Path, head: Head) -> bool:
+    """Whether a shard has this head, but for the history, which says versions too."""
+    with SampleReader([open_path(path)], str(path)) as reader:
+        made = reader.head
+    now = Head.from_bytes(head.to_bytes(), "")
+    return replace(made, history=()) == replace(now, history=())
 
 
 def check_input(part: Part, found: Fingerprint) -> None:
