@@ -127,3 +127,19 @@ def test_names_preset_what_they_say_and_bad_values_are_refused():
     for asked, words in (({"translation": 4}, "odd"), ({"diversity": 1.5}, "probability"), ({"momentum": -1.0}, "0")):
         with pytest.raises(UsageError, match=words):
             registry.get("mi-fgsm").plan(Linf(0.1), asked)
+
+
+@pytest.mark.parametrize(("momentum", "translation"), [(1.0, 1), (0.5, 1), (1.0, 5)])
+def test_it_makes_the_steps_of_torchattacks(momentum, translation):
+    torchattacks = pytest.importorskip("torchattacks")
+    generator = torch.Generator().manual_seed(3)
+    x, y = torch.rand(10, 3, 9, 9, generator=generator), torch.randint(0, 4, (10,), generator=generator)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Tanh(), nn.Flatten(), nn.Linear(6 * 49, 4)).eval()
+    common = {"eps": 0.1, "alpha": 0.01, "steps": 10, "decay": momentum}
+    theirs = torchattacks.MIFGSM(net, **common)
+    if translation > 1:
+        theirs = torchattacks.TIFGSM(net, **common, len_kernel=translation, nsig=3, diversity_prob=0.0)
+    found = mi_fgsm(net, x, y, Linf(0.1), momentum=momentum, translation=translation)
+    assert torch.allclose(found, theirs(x, y), atol=1e-6)
