@@ -53,6 +53,8 @@ def run(options: Evaluate) -> None:
     evaluating.check(plan, options.per_sample, len(options.ckpt), options.save_adversarial)
     if options.plot:
         output.check_figure(options.plot)
+        if plan.union:
+            raise UsageError("is for one norm", "plot", options.plot)
     if options.robustbench:
         _check_robustbench(options.robustbench, plan, len(options.ckpt))
     if options.save_adversarial:

@@ -31,19 +31,22 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
             y = [100 * entry["accuracy"] for entry in entries]
             below = [100 * (entry["accuracy"] - entry["ci95"][0]) for entry in entries]
             above = [100 * (entry["ci95"][1] - entry["accuracy"]) for entry in entries]
+            every = "distances" in report
             if not by_steps and 0 not in x:
                 x, y = [0, *x], [100 * clean["accuracy"], *y]
                 below = [100 * (clean["accuracy"] - clean["ci95"][0]), *below]
                 above = [100 * (clean["ci95"][1] - clean["accuracy"]), *above]
-            axes.errorbar(x, y, yerr=[below, above], marker="o", markersize=4, capsize=2, label=words(name))
-        if "distances" in report:
-            name = f"{Path(report['checkpoint']['path'] or report['checkpoint']['arch']).name}, every radius"
-            _distances(axes, report["distances"], name)
+            axes.errorbar(
+                x, y, yerr=[below, above], fmt="o" if every else "o-", markersize=4, capsize=2, label=words(name)
+            )
+            if every:
+                _distances(axes, report, axes.lines[-1].get_color())
     if by_steps:
         axes.set_xscale("log")
         axes.set_xlabel("PGD steps")
     else:
-        axes.set_xlabel(f"{reports[0].get('distances', {}).get('adv') or reports[0]['adversarial'][0]['adv']} eps")
+        first = reports[0]
+        axes.set_xlabel(f"{(first.get('distances') or first['adversarial'][0])['adv']} eps")
     data = reports[0]["data"]
     axes.set_title(words(f"{data['source']} {data['split'] or ''}, {data['n']:,} images"), fontsize=10)
     axes.set_ylabel("robust accuracy (%)")
@@ -53,10 +56,11 @@ def plot_accuracy(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     write_figure(figure, path)
 
 
-def _distances(axes: "Axes", found: Mapping[str, Any], name: str) -> None:
+def _distances(axes: "Axes", report: Mapping[str, Any], color: Any) -> None:
     """The share of the images whose nearest adversarial example is farther away, against distance."""
-    known = [(distance, 100 - share) for share, distance in enumerate(found["percentiles"]) if distance is not None]
-    axes.step([distance for distance, _ in known], [left for _, left in known], where="post", label=words(name))
+    known = [(distance, 100 - share) for share, distance in enumerate(report["distances"]["percentiles"]) if distance]
+    known = [(0, 100 * report["clean"]["accuracy"]), *known]
+    axes.step([distance for distance, _ in known], [left for _, left in known], where="post", color=color)
 
 
 def plot_history(path: Path, title: str, history: Sequence[Mapping[str, Any]]) -> None:
@@ -99,11 +103,10 @@ def _series(report: Mapping[str, Any], by_steps: bool, several: bool) -> Iterato
     entries = report["adversarial"]
     checkpoint = report["checkpoint"]
     model = f"{Path(checkpoint['path'] or checkpoint['arch']).name} " if several else ""
-    if "distances" in report:
-        return
     if not by_steps:
         entries = sorted(entries, key=lambda entry: entry["eps"])
-        yield f"{model}{entries[0]['attack']}", [entry["eps"] for entry in entries], entries
+        attack = entries[0]["attack"] if entries else "smallest perturbation found"
+        yield f"{model}{attack}", [entry["eps"] for entry in entries], entries
         return
     for eps in dict.fromkeys(entry["eps"] for entry in entries):
         chosen = [entry for entry in entries if entry["eps"] == eps]

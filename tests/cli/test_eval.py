@@ -125,6 +125,7 @@ def test_curves_and_their_picture(advtool, tmp_path, checkpoint):
         (["eval", "--attack", "autoattack"], "--adv"),
         (["eval", "--adv", "l2", "--eps", "1", "--steps", "0"], "--steps"),
         (["eval", "--adv", "l2", "--eps", "1", "--plot", "x.gif"], ".png"),
+        (["eval", "--adv", "l2,linf", "--eps", "1,0.1", "--plot", "x.png"], "--plot x.png: is for one norm"),
         (["eval", "--adv", "l2", "--eps", "1", "--attack", "fab", "--steps", "1,2"], "--steps"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
