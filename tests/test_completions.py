@@ -1,7 +1,9 @@
+import re
 import shutil
 import subprocess
 import sys
 
+import pexpect
 import pytest
 from tests_support import REPOSITORY, environment
 
@@ -58,6 +60,77 @@ def test_bash_completes_the_commands_of_a_group():
     assert complete(["advtool", "theory", "g"]) == ["gaussian"]
     assert complete(["advtool", "theory", "gaussian", "--sigma"]) == ["--sigma1", "--sigma2"]
     assert complete(["advtool", "theory", "gaussian", "--noise-kind", "v"]) == ["variance"]
+
+
+NAMES = [
+    ("eval --adv li", "linf"),
+    ("eval --adv=li", "linf"),
+    ("attack --attack=sig", "sigma-zero"),
+    ("train --arch=preactresnet1", "preactresnet18"),
+    ("train --preset=coll", "collins2019-mnist"),
+    ("eval --preset ily", "ilyas2019-cifar"),
+    ("explain --method=smo", "smoothgrad"),
+    ("eval --device=m", "mps"),
+    ("relabel --map restr", "restricted-imagenet"),
+    ("data fashion", "fashion-mnist"),
+    ("presets sugg", "suggala2019-mnist"),
+    ("completion fi", "fish"),
+    ("theory gaussian --noise-kind=v", "variance"),
+]
+"""What is typed before the tab, and the name that it begins."""
+
+
+@pytest.mark.parametrize(("line", "name"), NAMES)
+def test_bash_completes_names(line, name):
+    words = ["advtool", *re.findall(r"=|[^\s=]+", line)]  # bash splits words at equals signs
+    assert complete(words) == [name]
+    assert name in complete([*words[:-1], ""] if words[-2] != "=" else words[:-1])
+
+
+def needs(shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+
+
+@pytest.mark.parametrize(("line", "name"), NAMES)
+def test_fish_completes_names(line, name):
+    needs("fish")
+    script = f"source {COMPLETIONS / 'advtool.fish'}; complete -C 'advtool {line}'"
+    found = subprocess.run(["fish", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    option = line.split()[-1].partition("=")[0] + "=" if "=" in line else ""
+    assert [entry.partition("\t")[0] for entry in found] == [option + name]
+
+
+def test_zsh_completes_names(tmp_path):
+    """All in one shell at a terminal, where it is at home; a word that is unique is completed by one tab."""
+    needs("zsh")
+    shutil.copy(COMPLETIONS / "_advtool", tmp_path)
+    child = pexpect.spawn(
+        "zsh", ["-f", "-i"], encoding="utf-8", timeout=30, dimensions=(40, 200), env=environment(TERM="dumb")
+    )
+    child.sendline(
+        f"PS1='ready> '; fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump; unsetopt zle_bracketed_paste; echo be''gun"
+    )
+    child.expect("begun")
+    for line, name in NAMES:
+        child.send(f"advtool {line}\t")
+        typed = line.rpartition("=")[2] if "=" in line else line.split()[-1]
+        child.expect_exact(name[len(typed) :])
+        child.send("\x15")  # forget the line
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_command_prints_the_script(advtool, shell):
+    name = {"bash": "advtool.bash", "zsh": "_advtool", "fish": "advtool.fish"}[shell]
+    for arguments, variables in (([shell], {}), ([], {"SHELL": f"/usr/bin/{shell}"})):
+        assert advtool("completion", *arguments, **variables).stdout == (COMPLETIONS / name).read_bytes()
+
+
+def test_shells_that_there_are_not(advtool):
+    assert (refused := advtool("completion", "fihs")).returncode == 2 and b"did you mean fish?" in refused.stderr
+    assert b"advtool completion bash|zsh|fish" in advtool("completion", SHELL="/bin/tcsh").stderr
 
 
 @pytest.mark.parametrize(("shell", "name"), [("zsh", "_advtool"), ("fish", "advtool.fish")])

@@ -70,6 +70,7 @@ def _register() -> None:
     from advtool.cli.attack import Attack
     from advtool.cli.certify import Certify
     from advtool.cli.command import command
+    from advtool.cli.completion import Completion
     from advtool.cli.data import Data
     from advtool.cli.distill import Distill
     from advtool.cli.evaluate import Evaluate
@@ -92,6 +93,7 @@ def _register() -> None:
     command(app, Verify, "advtool.commands.verify:run")
     command(app, Data, "advtool.commands.data:run")
     command(app, Plot, "advtool.commands.plot:run")
+    command(app, Completion, "advtool.commands.completion:run")
     command(app, Presets, "advtool.commands.presets:run")
     theory.register(app, Group)
 
