@@ -105,12 +105,10 @@ def test_zsh_completes_names(tmp_path):
     """All in one shell at a terminal, where it is at home; a word that is unique is completed by one tab."""
     needs("zsh")
     shutil.copy(COMPLETIONS / "_advtool", tmp_path)
-    child = pexpect.spawn(
-        "zsh", ["-f", "-i"], encoding="utf-8", timeout=30, dimensions=(40, 200), env=environment(TERM="dumb")
-    )
-    child.sendline(
-        f"PS1='ready> '; fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump; unsetopt zle_bracketed_paste; echo be''gun"
-    )
+    env = environment(TERM="dumb")
+    child = pexpect.spawn("zsh", ["-f", "-i"], encoding="utf-8", timeout=30, dimensions=(40, 200), env=env)
+    child.sendline(f"PS1='> '; fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump")
+    child.sendline("unsetopt zle_bracketed_paste; echo be''gun")
     child.expect("begun")
     for line, name in NAMES:
         child.send(f"advtool {line}\t")
