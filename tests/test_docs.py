@@ -36,7 +36,7 @@ STAND_INS = {
     "pytest": "exit 0",  # is what runs this
     "torchrun": 'while [ "$1" != advtool ]; do shift; done; exec "$@"',  # one process; test_parallel has several
 }
-OF_OTHERS = {"--group", "--nproc-per-node", "--nnodes", "--rdzv-endpoint"}
+OF_OTHERS = {"--kill-on-bad-exit", "--group", "--nproc-per-node", "--nnodes", "--rdzv-endpoint"}
 """Options of pip and torchrun."""
 
 
