@@ -355,6 +355,7 @@ complete -c advtool -n '__fish_seen_subcommand_from train' -l trials -r -d 'Trai
 complete -c advtool -n '__fish_seen_subcommand_from train' -s o -l out -r -d 'Output'
 complete -c advtool -n '__fish_seen_subcommand_from train' -s f -l force -d 'Overwrite an existing output'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l resume -d 'Go on from the last epoch in OUT.state, which an unfinished run with -o leaves; with more --epochs from the end of a finished run too'
+complete -c advtool -n '__fish_seen_subcommand_from train' -l save-every -r -d 'Batches after which OUT.state is written, from which --resume goes on in the middle of an epoch'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l keep-state -d 'Leave OUT.state, which holds the moments of the optimizer, beside a finished run too'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l batch-size -r -d 'Images per step'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l seed -r -d 'Seed of everything random'

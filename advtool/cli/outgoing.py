@@ -102,6 +102,15 @@ class CheckpointOutput(Options):
         " the end of a finished run too.",
         recorded=False,
     )
+    save_every: int | None = option(
+        "--save-every",
+        metavar="N",
+        minimum=1,
+        needs="out",
+        help="Batches after which OUT.state is written, from which --resume goes on in the middle of an epoch.",
+        unset="after each epoch, and on SIGTERM",
+        recorded=False,
+    )
     keep_state: bool = option(
         "--keep-state",
         default=False,

@@ -4,8 +4,8 @@ import time
 from contextlib import ExitStack
 
 from advtool.cli import bars, console
-from advtool.training.loop import Tally
 from advtool.training.overfitting import STEPS as GUARD_STEPS
+from advtool.training.tally import Tally
 
 
 class Reporter:

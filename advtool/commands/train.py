@@ -1,5 +1,7 @@
 """What ``advtool train`` does once its options are read: train, evaluate, write."""
 
+import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -15,6 +17,7 @@ from advtool.commands import conversion, trials
 from advtool.commands.checkpoint_output import check_plot, check_processes, checkpoint_destination, stem
 from advtool.commands.checkpoints import refuse_foreign
 from advtool.commands.reporter import Reporter
+from advtool.commands.terminating import terminating
 from advtool.commands.train_report import announce, report
 from advtool.data.arrays import Images, load
 from advtool.data.sources import Source
@@ -32,6 +35,7 @@ from advtool.training.run import TrainingRun
 from advtool.training.setup import resizing
 from advtool.training.state import State, StateFile
 from advtool.training.watched import check, fitted
+from advtool.training.within import Stopped
 
 CONVERSION = ("init", "pretrained", "download", "normalize", "weights", "arch", "width", "hidden", "epochs")
 """Options that are used where weights are converted without any training."""
@@ -133,8 +137,12 @@ def _trained(
     announce(run, reason, start)
     is_first = distributed.processes().is_first
     try:
-        with Reporter(run.config.epochs, run.data.n) as reporter:
-            run.fit(reporter, state_file.write if is_first else lambda state: None, start)
+        with Reporter(run.config.epochs, run.data.n) as reporter, terminating(path is not None) as stop:
+            save = state_file.write if is_first else lambda state: None
+            run.fit(reporter, save, start, options.save_every or 0, stop)
+    except Stopped:
+        console.say(f"terminated: {state_file.path} holds all that is done; --resume goes on from there")
+        sys.exit(128 + signal.SIGTERM)
     except KeyboardInterrupt:
         if is_first and (kept := _keep_last_epoch(run, place)):
             console.say(f"interrupted: {kept}; --resume goes on from epoch {len(run.history)}")

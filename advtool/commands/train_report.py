@@ -2,6 +2,7 @@
 
 from advtool.cli import console, output
 from advtool.commands.report import show
+from advtool.launchers import processes
 from advtool.training.config import TrainConfig
 from advtool.training.overfitting import misled
 from advtool.training.run import TrainingRun
@@ -22,7 +23,10 @@ def announce(run: TrainingRun, reason: str, start: State | None) -> None:
     if config.attacks and config.epochs >= _OVERFITS and not config.val and run.data.head.shape[1] > 28:
         console.say("robust accuracy overfits in long runs (Rice et al. 2020): --val 0.1 keeps the best epoch")
     if start:
-        console.say(f"resuming after epoch {len(start.history)}{_planned(start)}")
+        where = f", batch {start.within.step}" if start.within else ""
+        console.say(f"resuming after epoch {len(start.history)}{where}{_planned(start)}")
+        if start.processes != (now := processes().world):
+            console.say(f"the state is of {start.processes} processes, now there are {now}: sums differ by rounding")
 
 
 def _planned(start: State) -> str:

@@ -2,24 +2,22 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advtool import seeds
 from advtool.attacks.success import looks
-from advtool.ball import precise
 from advtool.data.augment import augment
-from advtool.data.batches import Batches
-from advtool.errors import AdvtoolError
+from advtool.data.batches import Batches, MemoryBatches
+from advtool.errors import AdvtoolError, UsageError
 from advtool.models.classifier import Classifier
 from advtool.threat import Threat
 from advtool.training.average import Average
 from advtool.training.config import TrainConfig
 from advtool.training.divergence import check_loss, check_weights, finite_logits
-from advtool.training.objectives import Batch, Outcome, objective
+from advtool.training.objectives import Batch, objective
 from advtool.training.optimizers import optimizer_of
 from advtool.training.overfitting import Guard
 from advtool.training.parallel import Replica, Share
@@ -27,60 +25,8 @@ from advtool.training.restoring import check_history, check_moments, check_tenso
 from advtool.training.schedule import factor
 from advtool.training.selection import chosen, is_over
 from advtool.training.state import State, optimizer_state, restore_optimizer, snapshot
-
-
-@dataclass
-class Tally:
-    """Running sums over an epoch, on the device until somebody wants to know them."""
-
-    n: int = 0
-    loss: Tensor | float = 0.0
-    clean: Tensor | int | None = None
-    adversarial: Tensor | int | None = None
-
-    def add(self, count: int, outcome: Outcome) -> None:
-        self.n += count
-        self.loss = self.loss + precise(outcome.loss.detach()) * count
-        if outcome.clean is not None:
-            self.clean = (self.clean or 0) + outcome.clean
-        if outcome.adversarial is not None:
-            self.adversarial = (self.adversarial or 0) + outcome.adversarial
-
-    def over(self, share: Share, device: torch.device) -> "Tally":
-        """The sums over all processes."""
-        counted = [self.clean is not None, self.adversarial is not None]
-        mine = [self.n, float(self.loss), float(self.clean or 0), float(self.adversarial or 0)]
-        n, loss, clean, adversarial = share.total(mine, device)
-        return Tally(int(n), loss, int(clean) if counted[0] else None, int(adversarial) if counted[1] else None)
-
-    def to_json(self) -> dict:
-        """Mean loss and training accuracies, as fractions; without those that nobody counted. Waits for the device."""
-        hits = {"clean_accuracy": self.clean, "adversarial_accuracy": self.adversarial}
-        n = max(self.n, 1)
-        return {
-            "loss": float(self.loss) / n,
-            **{name: int(hit) / n for name, hit in hits.items() if hit is not None},
-        }
-
-
-class Observer(Protocol):
-    """Whoever wants to know how training goes."""
-
-    def batch(self, epoch: int, tally: Tally) -> None:
-        """A batch is done, or on a GPU 16 are; `tally` sums up the epoch so far."""
-
-    def epoch(self, record: dict) -> None:
-        """An epoch is done."""
-
-
-class Silent:
-    """An observer that does nothing."""
-
-    def batch(self, epoch: int, tally: Tally) -> None:
-        pass
-
-    def epoch(self, record: dict) -> None:
-        pass
+from advtool.training.tally import Observer, Silent, Tally
+from advtool.training.within import Stop, Stopped, Within
 
 
 @dataclass
@@ -101,6 +47,8 @@ class Trainer:
     measure: Callable[[Classifier, int, bool], dict] = lambda model, epoch, last: {}
     save: Callable[[State], None] = lambda state: None
     history: list[dict] = field(default_factory=list)
+    save_every: int = 0
+    stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
         self.optimizer = optimizer_of(self.model, self.config)
@@ -109,16 +57,25 @@ class Trainer:
         self.share, self.replica = Share.mine(), Replica(self.model)
         self.objective = objective(self.model, self.config, self.replica.forward)
         self._kept: dict[str, Tensor] = {}
-        self._step = 0
+        self._step, self._saved = 0, 0
+        self._left: Within | None = None
 
     def run(self, start: State | None = None) -> list[dict]:
-        """Train to the last epoch, leave the weights that are kept in the model, and return a record per epoch."""
+        """Train to the last epoch, leave the weights that are kept in the model, and return a record per epoch.
+
+        Raises
+        ------
+        Stopped
+            in the middle of an epoch, if that is asked for, once the state is saved
+        """
         if start:
             self._restore(start)
         while not is_over(self.history, self.config.epochs):
             epoch = len(self.history)
             torch.manual_seed(seeds.derive(self.config.seed, "epoch", epoch) % 2**31)
+            self.stop.heeded = True
             tally = self._epoch(epoch)
+            self.stop.heeded = False
             judged = self.average.model if self.average else self.model
             with finite_logits(epoch + 1, self._step):
                 check_weights(self.model.net, epoch + 1, self._step)
@@ -138,10 +95,15 @@ class Trainer:
         return self.guard.check(self.model, self.history) if self.guard else {}
 
     def _epoch(self, epoch: int) -> Tally:
-        tally = Tally()
+        tally, begin = Tally(), 0
         self.model.train()
         seed, losses = seeds.derive(self.config.seed, "batch", epoch), list[Tensor]()
-        for step, (x, y, ids) in enumerate(self.batches.epoch(epoch)):
+        if self._left:
+            self._left.restore(tally, self._nets)
+            begin, self._left = self._left.step, None
+            self._show_guard(epoch, seed, begin)
+        self._saved = begin
+        for step, (x, y, ids) in enumerate(self.batches.epoch(epoch, begin), begin):
             self._step = step + 1
             x = augment(x, ids, seeds.derive(seed, "augment"), self.config.augment)
             rows = self.batches.sizes[step] if self.batches.sizes else len(x)
@@ -164,12 +126,41 @@ class Trainer:
             if looks(step, y.device):
                 self._check(losses, epoch)
                 self.observer.batch(epoch + 1, tally)
+            if is_last:
+                self._save_within(epoch, tally, losses, looks(step, y.device))
         if losses:
             self._check(losses, epoch)
             self.observer.batch(epoch + 1, tally)
-        for net in (self.model.net, *([self.average.model.net] if self.average else [])):
+        for net in self._nets:
             self.share.average_buffers(net)
-        return tally.over(self.share, y.device)
+        return tally.over(self.share, next(self.model.parameters()).device)
+
+    @property
+    def _nets(self) -> list[nn.Module]:
+        return [self.model.net, *([self.average.model.net] if self.average else [])]
+
+    def _show_guard(self, epoch: int, seed: int, begin: int) -> None:
+        """Let the guard see the first images of an epoch that goes on at a later batch."""
+        for step, (x, y, ids) in enumerate(self.batches.epoch(epoch) if self.guard else ()):
+            if step == begin or self.guard is None or (step and self.guard.is_full):
+                break
+            x = augment(x, ids, seeds.derive(seed, "augment"), self.config.augment)
+            self.guard.see(step == 0, self.batches.sizes[step] if self.batches.sizes else len(x), x, y, ids)
+
+    def _save_within(self, epoch: int, tally: Tally, losses: list[Tensor], agrees: bool) -> None:
+        """Save the state after a batch whose turn it is, or if the run is to stop, on which all processes agree."""
+        asked = self.stop.asked
+        if self.share.here.world > 1:
+            device = next(self.model.parameters()).device
+            asked = agrees and self.share.total([float(asked)], device)[0] > 0
+        if not asked and not (self.save_every and self._step - self._saved >= self.save_every):
+            return
+        if losses:
+            self._check(losses, epoch)
+        self._saved = self._step
+        self.save(replace(self._state(), within=Within.now(self._step, tally, self._nets)))
+        if asked:
+            raise Stopped
 
     def _check(self, losses: list[Tensor], epoch: int) -> None:
         """Raise Diverged, naming the first step, unless all these losses, the last ones, are numbers; forget them."""
@@ -225,7 +216,7 @@ class Trainer:
 
     def _state(self) -> State:
         index = chosen(self.history, self.config.select)
-        kept_is_current = index == len(self.history) - 1 and not self.average
+        kept_is_current = index == len(self.history) - 1 and not self.average and not self.stop.heeded
         return State(
             {
                 "model": snapshot(self.model),
@@ -235,20 +226,23 @@ class Trainer:
                 "kept": {} if kept_is_current else self._kept,
             },
             tuple(dict(record) for record in self.history),
+            processes=self.share.here.world,
         )
 
     def _check_state(self, state: State) -> None:
         """Raise AdvtoolError, naming what is wrong, unless this run can have left the state."""
         config, weights, parts = self.config, snapshot(self.model), state.parts
-        check_history(state.history, config)
+        check_history(state.history, config, state.within is not None)
         check_tensors(parts["model"], weights, "model")
-        steps = len(state.history) * self._per_epoch() if self.batches.n else None
+        left = state.within
+        done = left.step // config.accumulate * self.objective.replays if left else 0
+        steps = len(state.history) * self._per_epoch() + done if self.batches.n else None
         if state.moments:
             check_moments(parts["optimizer"], self.model.net, parts["model"], config, steps)
         check_tensors(parts["objective"], self.objective.state(), "objective", flexible=1)
         check_tensors(parts["average"], self.average.state() if self.average else {}, "average")
         index = chosen(state.history, config.select)
-        current = index == len(state.history) - 1 and not self.average
+        current = index == len(state.history) - 1 and not self.average and not left
         check_tensors(parts["kept"], {} if current or index is None else weights, "kept")
 
     def _per_epoch(self, steps: int = 0) -> int:
@@ -257,6 +251,10 @@ class Trainer:
         return self.objective.replays * math.ceil(batches / self.config.accumulate)
 
     def _restore(self, state: State) -> None:
+        left, here = state.within, self.share.here
+        if left and left.processes != here.world and not isinstance(self.batches, MemoryBatches):
+            was = f"{state.name} was left in the middle of an epoch by {left.processes} processes"
+            raise UsageError(f"{was}, each with its own stretch of the stream; resume with as many", "resume")
         try:
             self._check_state(state)
         except AdvtoolError as error:
@@ -267,4 +265,5 @@ class Trainer:
         self.objective.restore(state.parts["objective"])
         if self.average:
             self.average.restore(state.parts["average"])
-        self._kept = dict(state.kept)
+        self._kept = dict(state.parts["kept"] if state.within else state.kept)
+        self._left = state.within

@@ -18,8 +18,10 @@ _RECORDED = {
 _MOMENTS = {"adam": {"step", "exp_avg", "exp_avg_sq"}, "sgd": {"momentum_buffer"}}
 
 
-def check_history(history: Sequence[Any], config: TrainConfig) -> None:
-    """Raise AdvtoolError unless this is a record of each of the first epochs."""
+def check_history(history: Sequence[Any], config: TrainConfig, is_within: bool = False) -> None:
+    """Raise AdvtoolError unless this is a record of each of the first epochs; of none if it `is_within` the first."""
+    if not history and is_within:
+        return
     if not history:
         raise AdvtoolError("its history is empty")
     if len(history) > config.epochs:

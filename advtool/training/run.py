@@ -39,6 +39,7 @@ from advtool.training.setup import (
 )
 from advtool.training.state import State
 from advtool.training.watched import fitted, matched
+from advtool.training.within import Stop
 
 
 class TrainingRun:
@@ -181,8 +182,16 @@ class TrainingRun:
         observer: Observer | None = None,
         save: Callable[[State], None] = lambda state: None,
         start: State | None = None,
+        save_every: int = 0,
+        stop: Stop | None = None,
     ) -> None:
-        """Train from `start`, or from the beginning; `save` gets the state after each epoch."""
+        """Train from `start`, or from the beginning.
+
+        Parameters
+        ----------
+        save : gets the state after each epoch, and after every `save_every` batches of it, if that is not 0
+        stop : by which the run can be asked to save its state and raise `Stopped`
+        """
         watched = self.curves  # refused before the first epoch if they do not fit
         if self.config.epochs:
             check_batches(self.model, self.data.n, self.config.batch_size)
@@ -195,13 +204,16 @@ class TrainingRun:
             return self._measure(model, watched, epoch, last)
 
         def keep(state: State) -> None:
-            self.last_state = state
-            self.history = list(state.history)
+            if state.within is None:
+                self.last_state = state
+                self.history = list(state.history)
             save(state)
 
-        self.last_state, self.extended = start, start.extended if start else ()
+        self.last_state, self.extended = start if start and start.history else None, start.extended if start else ()
         watching = observer or Silent()
-        self.history = Trainer(self.model, batches, self.config, watching, measure, keep).run(start)
+        trainer = Trainer(self.model, batches, self.config, watching, measure, keep, save_every=save_every)
+        trainer.stop = stop or trainer.stop
+        self.history = trainer.run(start)
 
     def _measure(self, model: Classifier, curves: Curves, epoch: int, last: bool) -> dict:
         settings = self._settings()

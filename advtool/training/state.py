@@ -15,8 +15,10 @@ from advtool.io.atomic import whole_file
 from advtool.io.checkpoints import CheckpointFile
 from advtool.io.temporary import stem, sweep
 from advtool.models.classifier import Classifier
+from advtool.training.within import Within
 
 PARTS = ("model", "optimizer", "objective", "average", "kept")
+_WITHIN = "within"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class State:
     name : of the file that it was read from
     extended : what to record of a run that goes on from it for longer than it was planned, see `longer`
     moments : whether the optimiser's moments are among the parts; else they begin anew
+    within : where in an epoch it was left; None after a whole one
+    processes : how many there were
     """
 
     parts: dict[str, dict[str, Tensor]]
@@ -37,6 +41,8 @@ class State:
     name: str = "state"
     extended: tuple[dict, ...] = ()
     moments: bool = True
+    within: Within | None = None
+    processes: int = 1
 
     @property
     def kept(self) -> dict[str, Tensor]:
@@ -46,7 +52,11 @@ class State:
     def to_bytes(self, run: dict) -> bytes:
         """Serialise together with `run`, which says what run this is the state of."""
         tensors = {f"{part}/{name}": value for part in PARTS for name, value in self.parts[part].items()}
-        return checkpoints.to_bytes(tensors, {"state": True, "run": run, "history": list(self.history)})
+        meta = {"state": True, "run": run, "history": list(self.history), "processes": self.processes}
+        if self.within:
+            tensors |= {f"{_WITHIN}/{name}": value for name, value in self.within.named().items()}
+            meta[_WITHIN] = self.within.to_json()
+        return checkpoints.to_bytes(tensors, meta)
 
     @classmethod
     def from_file(cls, file: CheckpointFile, run: dict) -> "State":
@@ -64,14 +74,20 @@ class State:
         before, history = file.meta.get("run"), file.meta.get("history")
         if not (file.meta.get("state") and isinstance(before, dict) and isinstance(history, list)):
             raise AdvtoolError(f"{file.path}: not the state of a training run")
-        extended = longer(before, run, file.path, len(history))
-        parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+        left = file.meta.get(_WITHIN)
+        extended = longer(before, run, file.path, len(history) + (left is not None))
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (*PARTS, _WITHIN)}
         for name, value in file.tensors.items():
             part, _, name_there = name.partition("/")
             if part not in parts:
                 raise AdvtoolError(f"{file.path}: not the state of a training run, with {name} in it")
             parts[part][name_there] = value
-        return cls(parts, tuple(history), file.path, extended)
+        inner, processes = parts.pop(_WITHIN), file.meta.get("processes", 1)
+        try:
+            within = None if left is None else Within.of(left, inner)
+        except AdvtoolError as error:
+            raise AdvtoolError(f"{file.path}: not as this run left it: {error}; -f starts anew") from None
+        return cls(parts, tuple(history), file.path, extended, within=within, processes=processes)
 
 
 def snapshot(model: Classifier) -> dict[str, Tensor]:

@@ -62,7 +62,7 @@ VALUES = {
     **{"label_smoothing": "0.125", "augment": "crop", "ema_decay": "0.5", "val": "0.25", "select": "last"},
     **{"crop_pct": "0.5", "interpolation": "bilinear", "crop_mode": "squash"},
     **{"eval_data": "more.tar", "eval_every": "2", "test_limit": "9", "trials": "2", "workers": "3"},
-    **{"accumulate": "2", "shard_index": "1", "shard_count": "3"},
+    **{"accumulate": "2", "save_every": "7", "shard_index": "1", "shard_count": "3"},
     **{"image_key": "png", "label_key": "cls"},
     **{"sigma": "0.25", "n0": "50", "samples": "2000", "alpha": "0.0625", "radius": "0.125"},
 }
@@ -77,6 +77,7 @@ ALONGSIDE = {
     "normalize": [],
     "ensemble": ["--ckpt", "other.safetensors"],
     "shard_size": ["-o", "out/"],
+    "save_every": ["-o", "m.safetensors"],
     "shard_index": ["--shard-count", "3"],
     **{name: ["--size", "16"] for name in ("crop_pct", "interpolation", "crop_mode")},
 }
