@@ -34,6 +34,7 @@ _advtool() {
     "certify:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     "certify:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
     "certify:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
+    "certify:--adv") COMPREPLY=($(compgen -W "l2 linf" -- "$word")); return ;;
     "certify:--device") COMPREPLY=($(compgen -W "auto cpu cuda mps" -- "$word")); return ;;
     "data:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
     "data:--split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
@@ -102,7 +103,7 @@ _advtool() {
   esac
   case "$command" in
     "attack") words="--attack-correct-only --attack --adv --eps --targeted --steps --step-size --random-start --no-random-start --restarts --loss --eot --momentum --diversity --translation --ckpt --ensemble --arch --normalize --weights --noise --smooth --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --keep --format -o --out --shard-size -f --force --shard-index --shard-count --resume --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run --preset --config -h --help" ;;
-    "certify") words="--ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --sigma --n0 --samples --alpha --radius --family --bracket --predict --per-sample --plot --batch-size --seed --device --json -q --quiet -v --verbose --dry-run --config -h --help" ;;
+    "certify") words="--ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --sigma --n0 --samples --alpha --radius --family --bracket --predict --per-sample --plot --batch-size --seed --device --json -q --quiet -v --verbose --dry-run --config -h --help" ;;
     "completion") words="-h --help" ;;
     "data") words="--list --info --verify --colour --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode -o --out --shard-size -f --force --json -q --quiet -v --verbose --dry-run --config -h --help" ;;
     "distill") words="--robust --ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --shard-index --shard-count --resume --seed --device --batch-size --amp --no-amp --max-memory --json -q --quiet -v --verbose --dry-run --preset --config -h --help" ;;

@@ -7,7 +7,7 @@ from advtool.cli.evaluate import Checkpoints
 from advtool.cli.groups import DryRun, Input, Report, Talk
 from advtool.cli.resizing import Resized
 from advtool.groups import Machine
-from advtool.options import Options, option
+from advtool.options import Options, Table, option
 from advtool.values import fractions
 
 
@@ -17,6 +17,20 @@ class Guarantee(Options):
 
     panel: ClassVar[str] = "Guarantee"
 
+    adv: str = option(
+        "--adv",
+        choices=("l2", "linf"),
+        default="l2",
+        help="l2 by randomised smoothing, linf by bounds of small networks: linear, mlp, cnn-small.",
+    )
+    eps: tuple[float, ...] = option(
+        "--eps",
+        metavar="E[,E…]",
+        parse=fractions,
+        default=(),
+        help="linf radii on the [0,1] pixel scale, such as 0.01 or 2/255.",
+        unset="none; bounds have to have one",
+    )
     sigma: tuple[float, ...] = option(
         "--sigma",
         metavar="S[,S…]",
@@ -74,6 +88,10 @@ class Guarantee(Options):
     )
 
 
+_SMOOTHING = frozenset({"sigma", "n0", "samples", "alpha", "radius", "family", "bracket", "predict"})
+_SMOOTHING |= {"per_sample", "plot", "seed", "batch_size"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kept(Options):
     """What is written beside the report."""
@@ -97,7 +115,7 @@ class Kept(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Certify(Checkpoints, Input, Resized, Guarantee, Kept, Machine, Report, Talk, DryRun):
-    """Certify by randomised smoothing in which l2 radius no perturbation changes the answer (Cohen et al. 2019).
+    """Certify in which radius no perturbation changes the answer: in l2 by randomised smoothing (Cohen et al. 2019).
 
     Reads the test split. The smoothed model answers what the model answers most often under Gaussian noise. Models
     trained with noise are certified best: advtool train --noise 0.25 | advtool certify --radius 0.25,0.5
@@ -105,6 +123,7 @@ class Certify(Checkpoints, Input, Resized, Guarantee, Kept, Machine, Report, Tal
 
     command = "certify"
     default_split = "test"
+    tables = (Table("adv", {"l2": _SMOOTHING, "linf": frozenset({"eps"})}),)
 
     batch_size: int | None = option(
         "--batch-size", metavar="N", minimum=1, help="Draws at a time.", unset="by the size of images, at most 8192"

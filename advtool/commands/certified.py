@@ -10,14 +10,17 @@ from advtool.cli import console
 def show(report: dict[str, Any]) -> None:
     """A report as a table, and what it guarantees."""
     checkpoint, data = report["checkpoint"], report["data"]
-    title = f"{checkpoint['path']} ({checkpoint['arch']}) under noise {report['sigma']:g} on {_data(data)}"
+    under = f" under noise {report['sigma']:g}" if "sigma" in report else ""
+    title = f"{checkpoint['path']} ({checkpoint['arch']}){under} on {_data(data)}"
     rows = [[name, *_cells(entry)] for name, entry in _lines(report)]
     columns = ["certified", "accuracy", "95% interval", "correct"]
+    if "sigma" not in report:
+        console.show_table(title, columns, rows)
+        console.line(report["guarantee"])
+        return
     if report["bracket"] is not None:
         columns.append("under attack")
-        above = {
-            _named(entry["radius"]): f"{100 * entry['attacked']['accuracy']:.2f}%" for entry in report["certified"]
-        }
+        above = {_named(report, entry): f"{100 * entry['attacked']['accuracy']:.2f}%" for entry in report["certified"]}
         rows = [[*row, above.get(row[0], "")] for row in rows]
     console.show_table(title, columns, rows)
     if (found := report["bracket"]) is not None and found["found"]:
@@ -37,27 +40,36 @@ def show(report: dict[str, Any]) -> None:
 
 def compare(reports: Sequence[dict[str, Any]]) -> None:
     """Reports on several models, or under several sizes of noise, as one table: a column for each."""
-    radii = sorted({entry["radius"] for report in reports for entry in report["certified"]})
-    names = ["clean", "smoothed", *map(_named, radii)]
-    rows = {name: [""] * len(reports) for name in names if any(name == own for r in reports for own, _ in _lines(r))}
+    found = [(report, entry) for report in reports for entry in report["certified"]]
+    entries = sorted((entry["radius"], _named(report, entry)) for report, entry in found)
+    known = {name for report in reports for name, _ in _lines(report)}
+    rows = {
+        name: [""] * len(reports) for name in ("clean", "smoothed", *(name for _, name in entries)) if name in known
+    }
     for column, report in enumerate(reports):
         for name, entry in _lines(report):
             rows[name][column] = f"{100 * entry['accuracy']:.2f}%"
-    columns = [f"{Path(each['checkpoint']['path']).stem} {each['sigma']:g}" for each in reports]
-    rows["abstained"] = [f"{report['abstained']:,}" for report in reports]
+    columns = [_column(report) for report in reports]
+    if "abstained" in reports[0]:
+        rows["abstained"] = [f"{report['abstained']:,}" for report in reports]
     table = [[name, *cells] for name, cells in rows.items()]
     console.show_table(f"certified accuracy on {_data(reports[0]['data'])}", ["certified", *columns], table)
     console.line(reports[0]["guarantee"])
 
 
+def _column(report: dict[str, Any]) -> str:
+    name = Path(report["checkpoint"]["path"]).stem
+    return f"{name} {report['sigma']:g}" if "sigma" in report else name
+
+
 def _lines(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(name, entry with an accuracy), one for each line of a report."""
-    smoothed = [] if report["smoothed"] is None else [("smoothed", report["smoothed"])]
-    return [("clean", report["clean"]), *smoothed, *((_named(each["radius"]), each) for each in report["certified"])]
+    smoothed = [("smoothed", report["smoothed"])] if report.get("smoothed") else []
+    return [("clean", report["clean"]), *smoothed, *((_named(report, each), each) for each in report["certified"])]
 
 
-def _named(radius: float) -> str:
-    return f"l2 {radius:.4g}"
+def _named(report: dict[str, Any], entry: dict[str, Any]) -> str:
+    return f"{report['adv']} {entry['radius']:.4g}"
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 
 from advtool import device as devices
 from advtool import distributed
+from advtool.certification.deterministic import Bounding
 from advtool.certification.plan import Certification
 from advtool.certification.plots import plot_certified
 from advtool.certification.report import together
@@ -47,6 +48,8 @@ def run(options: Certify) -> None:
     if distributed.processes().world > 1:
         raise UsageError("certify is for one process")
     names = ("n0", "samples", "alpha", "radius", "predict", "family", "bracket")
+    if options.adv == "linf" and not options.eps:
+        raise UsageError("is needed: radii on the [0,1] pixel scale, such as 0.01 or 2/255", "eps")
     plan = Certification.of(**{name: getattr(options, name) for name in names})
     if options.plot:
         output.check_figure(options.plot)
@@ -57,7 +60,7 @@ def run(options: Certify) -> None:
     inputs = _inputs(options, device)
     if options.per_sample and len(inputs.files) > 1:
         raise UsageError("takes one model under noise of one size", "per_sample")
-    for sigma in inputs.sigmas:
+    for sigma in inputs.sigmas if options.adv == "l2" else ():
         plan.sampling(sigma)  # refuses radii that are out of reach
     largest = max((model.spec.shape for model in inputs.models), key=math.prod)
     size = options.batch_size or draws_at_a_time(largest)
@@ -83,8 +86,8 @@ def _inputs(options: Certify, device: torch.device) -> Inputs:
     for name in options.ckpt or (None,):
         file, data = open_checkpoint(name, data, options)
         model = restore(file).to(device)
-        for sigma in options.sigma or (_trained_with(file),):
-            if sigma == 0:
+        for sigma in options.sigma or (_trained_with(file) if options.adv == "l2" else 0.0,):
+            if sigma == 0 and options.adv == "l2":
                 raise UsageError("must be above 0", "sigma", sigma)
             files.append(file)
             models.append(model)
@@ -114,7 +117,7 @@ def _reports(options: Certify, plan: Certification, inputs: Inputs, settings: de
             for number in mine:
                 check_size(inputs.models[number], parts.shape, inputs.source.name, inputs.files[number], "--size")
                 check_classes(inputs.models[number], parts.head, inputs.source.name, inputs.files[number])
-            running: dict[int, Certifying] = {}
+            running: dict[int, Certifying | Bounding] = {}
             for images in parts:
                 running = running or {n: _certifying(options, plan, inputs, n, len(images), settings) for n in mine}
                 with bars.bar("certifying", len(images) * len(mine)) as advance:
@@ -126,9 +129,11 @@ def _reports(options: Certify, plan: Certification, inputs: Inputs, settings: de
 
 def _certifying(
     options: Certify, plan: Certification, inputs: Inputs, number: int, n: int, settings: devices.Settings
-) -> Certifying:
+) -> Certifying | Bounding:
     file = inputs.files[number]
     subject = Subject(inputs.models[number], file.path, file.sha256)
+    if options.adv == "linf":
+        return Bounding(subject, options.eps, settings)
     return Certifying(plan, subject, inputs.sigmas[number], settings, n=n, per_sample=options.per_sample)
 
 
@@ -145,5 +150,6 @@ def _resolved(options: Certify, plan: Certification, inputs: Inputs, settings: d
         "device": str(settings.device),
     }
     shown: dict[str, Any] = {"source": inputs.source.name, "split": inputs.source.split}
-    shown |= {"radii": list(map(plan.reported, inputs.sigmas)) if not plan.predict else None}
+    reported = options.adv == "l2" and not plan.predict
+    shown |= {"radii": list(map(plan.reported, inputs.sigmas)) if reported else None}
     return {"schema": 1, "command": "certify", **shown, **replace(options, **decided).resolved()}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tarfile
+from importlib.resources import files
 
 import pytest
 from in_process import refusal, run
@@ -106,3 +107,22 @@ def test_a_table_says_what_is_guaranteed(models, monkeypatch):
     )
     status, out, _ = run("certify", "--ckpt", noisy, "-n", 6, "--predict")
     assert status == 0 and "smoothed" in out and "mean radius" not in out
+
+
+def test_bounds_are_below_what_attacks_leave(tmp_path):
+    model = tmp_path / "linf.safetensors"
+    arguments = ["--arch", "mlp", "--hidden", 24, "--epochs", 8, "--adv", "linf", "--eps", 0.1, "--test-limit", 8]
+    assert run("train", *arguments, "-q", "-o", model)[0] == 0
+    found = report("--ckpt", model, "--adv", "linf", "--eps", "0.02,0.05", "-n", 60)
+    schema = json.loads(files("advtool").joinpath("schemas/certify.json").read_text())
+    pytest.importorskip("jsonschema").Draft202012Validator(schema).validate(found)
+    attacked = json.loads(
+        run("eval", "--ckpt", model, "--adv", "linf", "--eps", "0.02,0.05", "-n", 60, "--no-checks")[1]
+    )
+    assert found["clean"]["correct"] == attacked["clean"]["correct"]
+    for lower, upper in zip(found["certified"], attacked["adversarial"], strict=True):
+        assert 0 < lower["correct"] <= upper["correct"] and lower["radius"] == upper["eps"]
+    assert found["certified"][1]["correct"] <= found["certified"][0]["correct"]
+    assert "--eps" in refusal("certify", "--ckpt", model, "--adv", "linf")
+    assert "--sigma" in refusal("certify", "--ckpt", model, "--adv", "linf", "--eps", 0.1, "--sigma", 0.1)
+    assert "--eps" in refusal("certify", "--ckpt", model, "--eps", 0.1)

@@ -173,8 +173,11 @@ def cases() -> Iterator[Case]:
         )
     adversarial = every - {"label_smoothing"} | {"eps", "objective", "eps_warmup", "test_limit", "hidden"}
     yield Case("train", "plain", (), frozenset(adversarial))
-    yield Case("certify", "radii", ("--sigma", "0.5"), frozenset())
-    yield Case("certify", "predict", ("--sigma", "0.5", "--predict"), frozenset({"n0", "radius", "bracket"}))
+    yield Case("certify", "radii", ("--sigma", "0.5"), frozenset({"eps"}))
+    smoothing = {"sigma", "n0", "samples", "alpha", "radius", "family", "bracket", "predict", "per_sample", "plot"}
+    bounds = ("--adv", "linf", "--eps", "0.05")
+    yield Case("certify", "bounds", bounds, frozenset(smoothing | {"seed", "batch_size"}))
+    yield Case("certify", "predict", ("--sigma", "0.5", "--predict"), frozenset({"n0", "radius", "bracket", "eps"}))
     yield Case("distill", "image", (), frozenset())
     yield Case("data", "conversion", ("digits",), frozenset({"json"}))
 
@@ -282,6 +285,7 @@ SPLIT = ("clean", "image", "samples")
 """Cases with a source that has parts; the others read a small one."""
 
 RIVALS = {
+    "certify": ("adv",),
     "relabel": ("shift", "random", "map", "keep", "predict", "classes"),
     "data": ("list", "info", "verify", "data"),
     **{name: ("adv",) for name, attack in registry.ATTACKS.items() if len(attack.made_for()) == 1},
