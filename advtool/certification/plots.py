@@ -40,7 +40,7 @@ def plot_certified(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
             left = [100 - share for share in range(len(whole))]
             axes.step([0.0, *whole], [100, *left], where="pre", color=style["color"], linestyle=stroke)
         if whole and report["bracket"]:
-            _between(axes, whole, report["bracket"]["percentiles"], style["color"])
+            _between(axes, whole, report["bracket"]["percentiles"], style["color"], words(f"{name}, under attack"))
         ends = "" if whole else stroke
         axes.errorbar(x, y, yerr=[below, above], capsize=2, label=words(name), linestyle=ends, **style)
     data = reports[0]["data"]
@@ -54,10 +54,10 @@ def plot_certified(path: Path, reports: Sequence[Mapping[str, Any]]) -> None:
     write_figure(figure, path)
 
 
-def _between(axes: "Axes", radii: Sequence[float], distances: Sequence[float | None], color: str) -> None:
+def _between(axes: "Axes", radii: Sequence[float], distances: Sequence[float | None], color: str, name: str) -> None:
     """What nobody knows: between the share certified and the share that no perturbation found breaks."""
     shares = [100 - share for share in range(len(radii))]
     farthest = max([*radii, *(distance for distance in distances if distance is not None)])
     found = [farthest if distance is None else distance for distance in distances]
-    axes.step([0.0, *found], [100, *shares], where="pre", color=color, linewidth=0.8)
+    axes.step([0.0, *found], [100, *shares], where="pre", color=color, linewidth=0.8, label=name)
     axes.fill_betweenx(shares, radii, found, color=color, alpha=0.15, linewidth=0)
