@@ -36,8 +36,10 @@ STAND_INS = {
     "pytest": "exit 0",  # is what runs this
     "torchrun": 'while [ "$1" != advtool ]; do shift; done; exec "$@"',  # one process; test_parallel has several
 }
-OF_OTHERS = {"--kill-on-bad-exit", "--group", "--nproc-per-node", "--nnodes", "--rdzv-endpoint"}
-"""Options of pip and torchrun."""
+OF_TORCHRUN = {"--nproc-per-node", "--nnodes", "--rdzv-endpoint", "--rdzv-backend", "--max-restarts"}
+OF_SLURM = {"--kill-on-bad-exit", "--array", "--gres", "--requeue", "--nodes", "--ntasks-per-node", "--signal"}
+OF_OTHERS = {"--group", "--flops", "--decode", "--link"} | OF_TORCHRUN | OF_SLURM
+"""Options of pip, torchrun, Slurm, and the script of estimates."""
 
 
 def name(page: Path) -> str:
