@@ -126,7 +126,8 @@ def _inputs(options: Evaluate, device: torch.device) -> Inputs:
 
 def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devices.Settings) -> list[dict[str, Any]]:
     """A report for each checkpoint; those that see the images in one size are measured in one pass over the source."""
-    several = distributed.processes().world > 1
+    here = distributed.processes()
+    several = here.world > 1
     if several and not inputs.source.repeatable:
         raise UsageError("several processes read their images from files, not from stdin: --data SOURCE")
     with saving(options.save_adversarial) as saver:
@@ -145,7 +146,7 @@ def _reports(options: Evaluate, plan: Evaluation, inputs: Inputs, settings: devi
         for preprocessing in dict.fromkeys(inputs.preprocessings):
             mine = [n for n, each in enumerate(inputs.preprocessings) if each == preprocessing]
             part = None if several or plan.searches else BYTES
-            with Parts(inputs.source, options.limit, preprocessing, settings.batch_size, part) as parts:
+            with Parts(inputs.source, options.limit, preprocessing, settings.batch_size, part, here) as parts:
                 _check(inputs, mine, parts)
                 _measure([running[n] for n in mine], parts, plan.passes)
         reports = [each.report() for each in running]
@@ -174,7 +175,7 @@ def _measure(running: Sequence[Running], parts: Parts, passes: int) -> None:
             advance = advance or stack.enter_context(bars.live("evaluating", total, count))
             advance.expect(total, count)
             for each in running:
-                each.add(images, advance)
+                each.add(images, advance, own=distributed.processes().world > 1)
 
 
 def _resolved(options: Evaluate, plan: Evaluation, source: Source, settings: devices.Settings) -> dict[str, Any]:

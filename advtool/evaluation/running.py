@@ -4,6 +4,7 @@ import hashlib
 import time
 import warnings
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,14 @@ class Running:
         self._seconds = 0.0
         self._drawn: Images | None = None
         self._classes = 0
-        self._random = False
+        self._random = self._own = False
 
-    def add(self, images: Images, progress: Progress = unseen) -> None:
+    def add(self, images: Images, progress: Progress = unseen, own: bool = False) -> None:
         """Measure some of the images; of several processes each measures its share.
+
+        Parameters
+        ----------
+        own : these are this process's share already
 
         Raises
         ------
@@ -119,7 +124,8 @@ class Running:
             self._begin(images)
         else:
             self._check(images)
-        self._counts.append(self._measured(share(images), progress))
+        self._own = own
+        self._counts.append(self._measured(images if own else share(images), progress))
         self._seconds += time.perf_counter() - started
         candidates = subset(images, IMAGES, self._settings.seed)
         self._drawn = candidates if self._drawn is None else self._drawn.joined(candidates)
@@ -130,7 +136,11 @@ class Running:
         """The report on all that was added. Where several processes work on it, each of them gets it."""
         started, images, plan = time.perf_counter(), self._drawn, self._plan
         assert images is not None
+        made_by = attack_of(images)
         counts = total(distributed.gathered(total(self._counts, in_turn=True)))
+        if self._own:
+            images = subset(reduce(Images.joined, distributed.gathered(images)), IMAGES, self._settings.seed)
+            self._classes = max(distributed.gathered(self._classes))
         if self._unfinished is not None:
             self._unfinished.remove()
         norm = plan.stages[0].ball.name if plan.stages else None
@@ -153,7 +163,7 @@ class Running:
                 "classes": self._classes,
                 "matched": self._matching and self._matching.to_json(),
                 "preprocessing": images.preprocessing and images.preprocessing.to_json(),
-                "adversarial": attack_of(images),
+                "adversarial": made_by,
             },
             **result,
             **self._noise(),
