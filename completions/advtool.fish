@@ -352,6 +352,7 @@ complete -c advtool -n '__fish_seen_subcommand_from train' -l select -x -a 'best
 complete -c advtool -n '__fish_seen_subcommand_from train' -l eval-data -r -a 'digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1' -d 'Record accuracy on these images (test split, where there is one) as training goes on; repeat it for more sets'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l eval-every -r -d 'Epochs between two such records'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l plot -r -d 'Draw accuracy against epochs as .png, .pdf or .svg'
+complete -c advtool -n '__fish_seen_subcommand_from train' -l log -r -d 'Write a line of JSON an epoch to DIR/train.jsonl and, where tensorboard is installed, an event file'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l test-limit -r -d 'Test images to attack in the final evaluation, drawn by key; 0 for all (needs --adv)'
 complete -c advtool -n '__fish_seen_subcommand_from train' -l trials -r -d 'Train with N seeds, --seed and those after it, and report mean and standard deviation; -o NAME.safetensors then writes NAME-SEED.safetensors'
 complete -c advtool -n '__fish_seen_subcommand_from train' -s o -l out -r -d 'Output'

@@ -38,7 +38,7 @@ STAND_INS = {
 }
 OF_TORCHRUN = {"--nproc-per-node", "--nnodes", "--rdzv-endpoint", "--rdzv-backend", "--max-restarts"}
 OF_SLURM = {"--kill-on-bad-exit", "--array", "--gres", "--requeue", "--nodes", "--ntasks-per-node", "--signal"}
-OF_OTHERS = {"--group", "--flops", "--decode", "--link"} | OF_TORCHRUN | OF_SLURM
+OF_OTHERS = {"--logdir", "--group", "--flops", "--decode", "--link"} | OF_TORCHRUN | OF_SLURM
 """Options of pip, torchrun, Slurm, and the script of estimates."""
 
 

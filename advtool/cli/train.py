@@ -1,6 +1,7 @@
 """``advtool train``: a classifier, plainly or against an adversary."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from advtool.cli.groups import DryRun, Input, Report, Talk
@@ -70,6 +71,13 @@ class Watched(Options):
         "--plot",
         metavar="FILE",
         help="Draw accuracy against epochs as .png, .pdf or .svg.",
+        unset="off",
+        recorded=False,
+    )
+    log: Path | None = option(
+        "--log",
+        metavar="DIR",
+        help="Write a line of JSON an epoch to DIR/train.jsonl and, where tensorboard is installed, an event file.",
         unset="off",
         recorded=False,
     )

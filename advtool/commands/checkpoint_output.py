@@ -8,6 +8,7 @@ from advtool.cli import output, standard
 from advtool.cli.train import Train
 from advtool.data.sources import Source
 from advtool.errors import UsageError
+from advtool.training.logs import LINES
 from advtool.training.state import StateFile
 
 
@@ -61,3 +62,17 @@ def check_plot(options: Train) -> None:
         raise UsageError("is for one run, not for --trials", "plot")
     if options.epochs == 0:
         raise UsageError("there are no epochs to draw", "plot")
+
+
+def check_log(options: Train) -> None:
+    """Refuse a log that there cannot be."""
+    if options.log is None:
+        return
+    if options.trials:
+        raise UsageError("is for one run, not for --trials", "log")
+    if options.log.exists() and not options.log.is_dir():
+        raise UsageError("is not a directory", "log", options.log)
+    if not options.log.is_dir():
+        output.check_directory(options.log.parent, "log")
+    if (options.log / LINES).exists() and not (options.force or options.resume):
+        raise UsageError(f"{options.log / LINES} exists; -f begins it anew", "log", options.log)

@@ -1,10 +1,15 @@
 """How training goes, told on stderr."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from advtool.cli import bars, console
+from advtool.cli.train import Train
+from advtool.distributed import processes
+from advtool.training.logs import RunLog
 from advtool.training.overfitting import STEPS as GUARD_STEPS
+from advtool.training.state import State
 from advtool.training.tally import Tally
 
 
@@ -46,6 +51,18 @@ class Reporter:
         self._last_line = now
         rate = self._done / max(now - self._started, 1e-9)
         console.say(f"epoch {record['epoch']}/{self._epochs}: {_describe(record)}, {rate:,.0f} images/s")
+
+
+@contextmanager
+def logged(options: Train, start: State | None) -> Iterator[RunLog | None]:
+    """The log that was asked for, in the first of several processes; what it lacks is said."""
+    if options.log is None or not processes().is_first:
+        yield None
+        return
+    with RunLog(options.log, len(start.history) if start else 0, force=options.force or options.resume) as log:
+        if not log.has_events:
+            console.say(f"tensorboard is not installed: {log.path} only; pip install 'advtool[tensorboard]'")
+        yield log
 
 
 def _describe(record: dict) -> str:

@@ -14,9 +14,9 @@ from advtool import distributed
 from advtool.cli import bars, console, output
 from advtool.cli.train import Train
 from advtool.commands import conversion, trials
-from advtool.commands.checkpoint_output import check_plot, check_processes, checkpoint_destination, stem
+from advtool.commands.checkpoint_output import check_log, check_plot, check_processes, checkpoint_destination, stem
 from advtool.commands.checkpoints import refuse_foreign
-from advtool.commands.reporter import Reporter
+from advtool.commands.reporter import Reporter, logged
 from advtool.commands.terminating import terminating
 from advtool.commands.train_report import announce, report
 from advtool.data.arrays import Images, load
@@ -31,6 +31,7 @@ from advtool.options import declarations
 from advtool.training import resuming
 from advtool.training.curves import Curves, named
 from advtool.training.divergence import Diverged
+from advtool.training.logs import RunLog, Several
 from advtool.training.run import TrainingRun
 from advtool.training.setup import resizing
 from advtool.training.state import State, StateFile
@@ -54,6 +55,7 @@ def run(options: Train) -> None:
     """Check everything that can be checked, then train, evaluate, and write the checkpoint."""
     options.validate()
     check_plot(options)
+    check_log(options)
     device, reason = devices.choose(options.device)
     with distributed.joined(device):
         _run(options, device, reason)
@@ -136,10 +138,34 @@ def _trained(
     tested = _check_test(run, options, test_images)
     announce(run, reason, start)
     is_first = distributed.processes().is_first
+    with logged(options, start) as log:
+        _fit(run, place, state_file, start, log, options.save_every or 0)
+        metrics = _test(run, options, test_images) if tested else {}
+        if log:
+            log.test(metrics, len(run.history))
+    if is_first and place:
+        place.write(run.to_bytes(metrics))
+    if is_first and not options.keep_state:
+        state_file.remove()
+    distributed.barrier()
+    return metrics
+
+
+def _fit(
+    run: TrainingRun,
+    place: output.Destination | None,
+    state_file: StateFile,
+    start: State | None,
+    log: RunLog | None,
+    save_every: int,
+) -> None:
+    """Train; of a run that ends early the last whole epoch is kept."""
+    is_first = distributed.processes().is_first
     try:
-        with Reporter(run.config.epochs, run.data.n) as reporter, terminating(path is not None) as stop:
+        with Reporter(run.config.epochs, run.data.n) as reporter, terminating(state_file.path is not None) as stop:
             save = state_file.write if is_first else lambda state: None
-            run.fit(reporter, save, start, options.save_every or 0, stop)
+            watching = Several(reporter, *([log] if log else []))
+            run.fit(watching, save, start, save_every, stop)
     except Stopped:
         console.say(f"terminated: {state_file.path} holds all that is done; --resume goes on from there")
         sys.exit(128 + signal.SIGTERM)
@@ -150,13 +176,6 @@ def _trained(
     except Diverged as error:
         kept = _keep_last_epoch(run, place) if is_first else None
         raise AdvtoolError(f"{error}; {kept or 'nothing is written'}; try a lower learning rate") from error
-    metrics = _test(run, options, test_images) if tested else {}
-    if is_first and place:
-        place.write(run.to_bytes(metrics))
-    if is_first and not options.keep_state:
-        state_file.remove()
-    distributed.barrier()
-    return metrics
 
 
 def _is_complete(path: Path | None) -> bool:

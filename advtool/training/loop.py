@@ -123,6 +123,7 @@ class Trainer:
                     self._descend()
             if self.share.counts(rows):
                 tally.add(len(x), outcome)
+            tally.rate = self.optimizer.param_groups[0]["lr"]
             if looks(step, y.device):
                 self._check(losses, epoch)
                 self.observer.batch(epoch + 1, tally)

@@ -13,12 +13,13 @@ from advtool.training.parallel import Share
 
 @dataclass
 class Tally:
-    """Running sums over an epoch, on the device until somebody wants to know them."""
+    """Running sums over an epoch, on the device until somebody wants to know them, and the last learning rate."""
 
     n: int = 0
     loss: Tensor | float = 0.0
     clean: Tensor | int | None = None
     adversarial: Tensor | int | None = None
+    rate: float = 0.0
 
     def add(self, count: int, outcome: Outcome) -> None:
         self.n += count
