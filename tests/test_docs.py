@@ -39,7 +39,7 @@ STAND_INS = {
 OF_TORCHRUN = {"--nproc-per-node", "--nnodes", "--rdzv-endpoint", "--rdzv-backend", "--max-restarts"}
 OF_SLURM = {"--kill-on-bad-exit", "--array", "--gres", "--requeue", "--nodes", "--ntasks-per-node", "--signal"}
 OF_OTHERS = {"--logdir", "--group", "--flops", "--decode", "--link"} | OF_TORCHRUN | OF_SLURM
-"""Options of pip, torchrun, Slurm, and the script of estimates."""
+"""Options of pip, tensorboard, torchrun, Slurm, and the script of estimates."""
 
 
 def name(page: Path) -> str:

@@ -211,7 +211,7 @@ def longer(before: dict, now: dict, path: str, done: int, moments: bool = True) 
         return extended
     if wanted["epochs"] < was["epochs"]:
         raise UsageError(f"fewer than the {was['epochs']} of the run in {path}", "epochs", wanted["epochs"])
-    early = [[drop for drop in run["lr_drops"] or () if drop <= done] for run in (was, wanted)]
+    early = [[drop for drop in run["lr_drops"] or () if drop < done] for run in (was, wanted)]
     if moments and (wanted["schedule"] == "constant" or (wanted["schedule"] == "step" and early[0] == early[1])):
         return extended
     return (*extended, {"after": done, **plan, "moments": moments})
