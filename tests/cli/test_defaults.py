@@ -45,6 +45,11 @@ CONTEXTS: dict[str, list[list[str]]] = {
             for name, attack in registry.ATTACKS.items()
         ),
     ],
+    "certify": [
+        ["--sigma", "0.25", *CHECKPOINT],
+        ["--sigma", "0.25", "--predict", *CHECKPOINT],
+        ["--adv", "linf", "--eps", "0.1", *CHECKPOINT],
+    ],
     "transfer": [
         *(
             ["--eps", "1", "--adv", attack.made_for()[0], "--attack", name, *CHECKPOINT]

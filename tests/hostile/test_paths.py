@@ -40,6 +40,8 @@ OPTIONS = {
     "explain -o": "explain --ckpt {m} --data digits -n 3 -o @",
     "--shards": "explain --ckpt {m} --data digits -n 3 --shards @",
     "samples": "explain --method samples --data @ -o made.png",
+    "certify --per-sample": "certify --ckpt {m} --data digits -n 1 --sigma 0.5 --samples 10 --per-sample @",
+    "certify --plot": "certify --ckpt {m} --data digits -n 1 --sigma 0.5 --samples 10 --plot @",
     "theory --plot": "theory gaussian --sigma1 3 --sigma2 6 --plot @",
 }
 WRITES = ("-o", "--plot", "--per-sample", "--shards", "--trials", "--resume")
