@@ -79,7 +79,7 @@ def described(
         "mean_radius": None if plan.predict else statistics.fmean(radii),
         "percentiles": None
         if plan.predict or plan.radii
-        else np.percentile(radii, range(101), method="lower").tolist(),
+        else np.percentile(radii, range(101), method="inverted_cdf").tolist(),
         "bracket": _bracket(found) if plan.bracket else None,
         "samples_drawn": sum(each.samples for each in found),
         "seed": settings.seed,
@@ -107,7 +107,7 @@ def _bracket(found: Sequence[Certified]) -> dict[str, Any]:
 
 
 def _percentiles(values: Sequence[float]) -> list[float]:
-    found: list[float] = np.percentile(values, range(101), method="lower").tolist()
+    found: list[float] = np.percentile(values, range(101), method="inverted_cdf").tolist()
     return found
 
 

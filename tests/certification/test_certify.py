@@ -189,6 +189,9 @@ def test_every_report_follows_the_schema(validate, options):
     assert snapshot(model) == before
     radii = [entry["radius"] for entry in report["certified"]]
     assert radii == sorted(radii) and (not options.get("radius") or radii == sorted(np.atleast_1d(options["radius"])))
+    for entry in report["certified"] if report["percentiles"] else ():
+        beyond = sum(radius >= entry["radius"] for radius in report["percentiles"][1:])
+        assert entry["radius"] == 0 or beyond / 100 == pytest.approx(entry["accuracy"], abs=0.0101)
     correct = [entry["correct"] for entry in report["certified"]]
     assert correct == sorted(correct, reverse=True)
 
