@@ -58,6 +58,8 @@ def joined(device: "torch.device | None" = None) -> Iterator[Processes]:
     try:
         store, rank, world = next(dist.rendezvous("env://", timeout=JOINING))
         store.set_timeout(JOINING)
+        if os.environ.get("GROUP_WORLD_SIZE") == "1":  # torchrun on one machine starts again with the store of before
+            store = dist.PrefixStore(f"attempt_{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(store=store, rank=rank, world_size=world, timeout=TIMEOUT, **backend)
     except (RuntimeError, ValueError) as error:
         raise Left(f"process {here.rank} of {here.world} did not find the others ({_first(error)})") from error

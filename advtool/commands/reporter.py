@@ -36,8 +36,9 @@ class Reporter:
         self._stack.close()
 
     def batch(self, epoch: int, tally: Tally) -> None:
-        count = tally.n - self._in_epoch if tally.n > self._in_epoch else tally.n
-        self._in_epoch = tally.n
+        seen = tally.everywhere
+        count = seen - self._in_epoch if seen > self._in_epoch else seen
+        self._in_epoch = seen
         self._done += count
         self._advance(count, f"epoch {epoch}/{self._epochs}", _describe(tally.to_json()))
 

@@ -124,6 +124,7 @@ class Trainer:
             if self.share.counts(rows):
                 tally.add(len(x), outcome)
             tally.rate = self.optimizer.param_groups[0]["lr"]
+            tally.everywhere += rows
             if looks(step, y.device):
                 self._check(losses, epoch)
                 self.observer.batch(epoch + 1, tally)

@@ -13,13 +13,21 @@ from advtool.training.parallel import Share
 
 @dataclass
 class Tally:
-    """Running sums over an epoch, on the device until somebody wants to know them, and the last learning rate."""
+    """Running sums over an epoch, on the device until somebody wants to know them.
+
+    Attributes
+    ----------
+    n : images that were counted here
+    everywhere : images that all processes have gone through
+    rate : the last learning rate
+    """
 
     n: int = 0
     loss: Tensor | float = 0.0
     clean: Tensor | int | None = None
     adversarial: Tensor | int | None = None
     rate: float = 0.0
+    everywhere: int = 0
 
     def add(self, count: int, outcome: Outcome) -> None:
         self.n += count
@@ -34,7 +42,8 @@ class Tally:
         counted = [self.clean is not None, self.adversarial is not None]
         mine = [self.n, float(self.loss), float(self.clean or 0), float(self.adversarial or 0)]
         n, loss, clean, adversarial = share.total(mine, device)
-        return Tally(int(n), loss, int(clean) if counted[0] else None, int(adversarial) if counted[1] else None)
+        hits = int(clean) if counted[0] else None, int(adversarial) if counted[1] else None
+        return Tally(int(n), loss, *hits, everywhere=self.everywhere)
 
     def to_json(self) -> dict:
         """Mean loss and training accuracies, as fractions; without those that nobody counted. Waits for the device."""

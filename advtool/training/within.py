@@ -126,6 +126,7 @@ class Within:
         if _CUDA in own and torch.cuda.is_available():
             torch.cuda.set_rng_state(own[_CUDA])
         mine = [self.sums[here.rank]] if same else self.sums if here.is_first else []
+        tally.everywhere = int(sum(sums["n"] or 0 for sums in self.sums))
         for name in _SUMS:
             known = [sums[name] for sums in self.sums if sums[name] is not None]
             if known or name in ("n", "loss"):
