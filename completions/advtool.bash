@@ -7,7 +7,7 @@ _advtool() {
     previous="${COMP_WORDS[COMP_CWORD-2]}"
   fi
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "attack certify completion data distill eval explain plot presets relabel theory train transfer verify --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "attack certify completion data distill eval explain export plot presets relabel theory train transfer verify --help --version" -- "$word"))
     return
   fi
   case "$command" in
@@ -64,6 +64,7 @@ _advtool() {
     "explain:--interpolation") COMPREPLY=($(compgen -W "nearest bilinear bicubic lanczos" -- "$word")); return ;;
     "explain:--crop-mode") COMPREPLY=($(compgen -W "center squash" -- "$word")); return ;;
     "explain:--device") COMPREPLY=($(compgen -W "auto cpu cuda mps" -- "$word")); return ;;
+    "export:--arch") COMPREPLY=($(compgen -W "linear mlp cnn-small cnn resnet-tsipras resnet18 resnet50 vgg11 vgg16 densenet121 inception wrn-28-10 wrn-34-10 preactresnet18 preactresnet34 dm-wrn-28-10 dm-preactresnet18" -- "$word")); return ;;
     "plot:--kind") COMPREPLY=($(compgen -W "line points bars" -- "$word")); return ;;
     "relabel:--map") COMPREPLY=($(compgen -f -W "restricted-imagenet" -- "$word")); return ;;
     "relabel:--data") COMPREPLY=($(compgen -f -W "digits patterns mnist fashion-mnist kmnist cifar10 cifar100 svhn cifar10.1" -- "$word")); return ;;
@@ -109,6 +110,7 @@ _advtool() {
     "distill") words="--robust --ckpt --arch --normalize --weights --data --split --data-root --download --image-key --label-key -n --limit --from --steps --step-size --tol --layer -o --out --shard-size -f --force --shard-index --shard-count --resume --seed --device --batch-size --amp --no-amp --max-memory --json -q --quiet -v --verbose --dry-run --preset --config -h --help" ;;
     "eval") words="--ckpt --arch --normalize --weights --noise --smooth --data --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --adv --eps --attack --steps --curve --search-step-size --step-size --random-start --no-random-start --restarts --loss --eot --lam --calls --base --checks --no-checks --strict --per-sample --save-adversarial --robustbench --plot --seed --device --batch-size --amp --no-amp --json -q --quiet -v --verbose --dry-run --preset --config -h --help" ;;
     "explain") words="--data --method --of --baseline --variance --adv --eps --target --steps --step-size --points --ckpt --arch --normalize --weights --smooth --split --data-root --download --image-key --label-key -n --limit --size --crop-pct --interpolation --crop-mode --random --columns --names -o --out --shards -f --force --batch-size --seed --device --json -q --quiet -v --verbose --dry-run --config -h --help" ;;
+    "export") words="--ckpt --arch --normalize --weights -o --out --report --license -f --force -q --quiet -v --verbose --config -h --help" ;;
     "plot") words="--x --y --by --panels --published --kind --log-x --log-y --percent --x-label --y-label --title --dpi -o --out -f --force -q --quiet -v --verbose --config -h --help" ;;
     "presets") words="--config --json -q --quiet -v --verbose -h --help" ;;
     "relabel") words="--shift --random --exclude-true --map --keep --predict --classes --data --split --data-root --download --image-key --label-key -n --limit --arch --normalize --weights -o --out --shard-size -f --force --shard-index --shard-count --seed --device --batch-size --json -q --quiet -v --verbose --dry-run --config -h --help" ;;

@@ -17,6 +17,7 @@ from advtool.cli.data import Data
 from advtool.cli.distill import Distill
 from advtool.cli.evaluate import Evaluate
 from advtool.cli.explain import Explain
+from advtool.cli.export import Export
 from advtool.cli.main import app
 from advtool.cli.plot import Plot
 from advtool.cli.presets import Presets
@@ -45,6 +46,7 @@ KINDS = (
     Verify,
     Presets,
     Completion,
+    Export,
     *MODELS.values(),
 )
 OR_FILES = ("--data", "--eval-data", "--source", "--map", "--config", "SOURCE")

@@ -75,6 +75,7 @@ def _register() -> None:
     from advtool.cli.distill import Distill
     from advtool.cli.evaluate import Evaluate
     from advtool.cli.explain import Explain
+    from advtool.cli.export import Export
     from advtool.cli.plot import Plot
     from advtool.cli.presets import Presets
     from advtool.cli.relabel import Relabel
@@ -93,6 +94,7 @@ def _register() -> None:
     command(app, Verify, "advtool.commands.verify:run")
     command(app, Data, "advtool.commands.data:run")
     command(app, Plot, "advtool.commands.plot:run")
+    command(app, Export, "advtool.commands.export:run")
     command(app, Completion, "advtool.commands.completion:run")
     command(app, Presets, "advtool.commands.presets:run")
     theory.register(app, Group)
