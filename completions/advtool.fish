@@ -243,7 +243,7 @@ complete -c advtool -n '__fish_seen_subcommand_from explain' -s v -l verbose -d 
 complete -c advtool -n '__fish_seen_subcommand_from explain' -l dry-run -d 'Print the resolved configuration and stop'
 complete -c advtool -n '__fish_seen_subcommand_from explain' -l config -r -d 'Take options from this file, as --dry-run prints them (JSON) or as TOML; those that are typed come after them'
 complete -c advtool -n '__fish_seen_subcommand_from explain' -s h -l help -d 'Show this message and exit'
-complete -c advtool -n 'not __fish_seen_subcommand_from attack certify completion data distill eval explain export plot presets relabel theory train transfer verify' -f -a export -d 'Write a checkpoint as a folder that the Hugging Face Hub takes - weights, configuration, and a card that says it all'
+complete -c advtool -n 'not __fish_seen_subcommand_from attack certify completion data distill eval explain export plot presets relabel theory train transfer verify' -f -a export -d 'Write a checkpoint as a folder that the Hugging Face Hub takes - weights, configuration, and a card'
 complete -c advtool -n '__fish_seen_subcommand_from export' -l ckpt -r -d 'Checkpoint, or another library’s folder of one'
 complete -c advtool -n '__fish_seen_subcommand_from export' -l arch -x -a 'linear mlp cnn-small cnn resnet-tsipras resnet18 resnet50 vgg11 vgg16 densenet121 inception wrn-28-10 wrn-34-10 preactresnet18 preactresnet34 dm-wrn-28-10 dm-preactresnet18' -d 'Architecture of another library’s checkpoint, which does not say it'
 complete -c advtool -n '__fish_seen_subcommand_from export' -l normalize -r -d 'Normaliser of another library’s checkpoint that holds none - imagenet, or a mean and a deviation per channel'

@@ -34,7 +34,7 @@ class Folder(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Export(Checkpoint, Folder, Talk):
-    """Write a checkpoint as a folder that the Hugging Face Hub takes: weights, configuration, and a card that says it all.
+    """Write a checkpoint as a folder that the Hugging Face Hub takes: weights, configuration, and a card.
 
     Any command loads it back by the folder's name: advtool eval --ckpt DIR
     """
