@@ -86,7 +86,7 @@ def test_on_and_off_at_once(command, name):
 
 def test_what_may_be_repeated(checkpoint):
     found = {name for command, name in OPTIONS if repeats(command, name)}
-    assert found == {"ckpt", "data", "eval_data"}
+    assert found == {"ckpt", "data", "eval_data", "target"}
     status, out, err = run(
         "eval", "--ckpt", checkpoint, "--ckpt", checkpoint, "--data", "digits", "-n", "20", "-q", "-q"
     )

@@ -155,23 +155,32 @@ def cases() -> Iterator[Case]:
         yield Case("relabel", name, arguments, frozenset(unused))
 
     objectives = {
-        "pgd": {"steps", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
-        "trades": {"steps", "step_size", "beta", "label_smoothing", "awp"},
-        "mart": {"steps", "step_size", "random_start", "beta", "awp"},
-        "fast": {"step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
-        "n-fgsm": {"step_size", "lam", "attack_correct_only", "label_smoothing", "awp"},
+        "pgd": {
+            "accumulate",
+            "steps",
+            "step_size",
+            "random_start",
+            "lam",
+            "attack_correct_only",
+            "label_smoothing",
+            "awp",
+        },
+        "trades": {"accumulate", "steps", "step_size", "beta", "label_smoothing", "awp"},
+        "mart": {"accumulate", "steps", "step_size", "random_start", "beta", "awp"},
+        "fast": {"accumulate", "step_size", "random_start", "lam", "attack_correct_only", "label_smoothing", "awp"},
+        "n-fgsm": {"accumulate", "step_size", "lam", "attack_correct_only", "label_smoothing", "awp"},
         "free": {"step_size", "replays", "label_smoothing"},
     }
     every = set().union(*objectives.values()) | {"union"}
     several = ("--adv", "l2,linf", "--eps", "0.5,0.1", "--objective", "pgd")
-    missing = every - objectives["pgd"] - {"union"} | {"step_size", "objective", "noise", "hidden"}
+    missing = every - objectives["pgd"] - {"union"} | {"step_size", "objective", "hidden"}
     yield Case("train", "union", several, frozenset(missing))
     for name, taken in objectives.items():
         arguments = ("--adv", "l2", "--eps", "0.5", "--objective", name)
         yield Case(
             "train", name, arguments, frozenset((every - taken) | {"hidden"} | (set() if name == "pgd" else {"noise"}))
         )
-    adversarial = every - {"label_smoothing"} | {"eps", "objective", "eps_warmup", "test_limit", "hidden"}
+    adversarial = every - {"label_smoothing", "accumulate"} | {"eps", "objective", "eps_warmup", "test_limit", "hidden"}
     yield Case("train", "plain", (), frozenset(adversarial))
     yield Case("certify", "radii", ("--sigma", "0.5"), frozenset({"eps"}))
     smoothing = {"sigma", "n0", "samples", "alpha", "radius", "family", "bracket", "predict", "per_sample", "plot"}

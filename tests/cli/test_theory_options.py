@@ -8,7 +8,7 @@ from theory_command import refused, run, theory
 from advtool.cli.theory import MODELS
 from advtool.options import declarations, spelling
 
-TALK = ("json", "quiet", "verbose")
+TALK = ("config", "json", "quiet", "verbose")
 VALUES = {
     "gaussian": {
         "sigma1": "2",

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import spearmanr
 
 from advtool import keyed
-from advtool.data import batches, holdout
+from advtool.data import holdout, streamed
 from advtool.data.arrays import load
 from advtool.data.holdout import Part
 from advtool.data.sources import resolve
@@ -42,7 +42,7 @@ def correlation(source) -> float:
     with source.open() as reader:
         head = complete(reader.head, (1, 8, 8), 2)
     place = {int(identity): rank for rank, identity in enumerate(keyed.ids_of(keys_of(source)))}
-    made = batches.StreamBatches(source, head, 16, 0, CPU)
+    made = streamed.StreamBatches(source, head, 16, 0, CPU)
     order = [place[int(identity)] for _, _, ids in made.epoch(0) for identity in ids]
     assert sorted(order) == list(range(len(place)))
     return abs(float(spearmanr(order, np.arange(len(order))).statistic))
@@ -70,7 +70,7 @@ def test_count_arrays_and_listing_are_those_of_the_samples(source, held_out, lim
 
 
 def test_class_folders_are_shuffled_as_a_whole_with_and_without_a_part_held_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "SHUFFLE_BUFFER", 5)
+    monkeypatch.setattr(streamed, "SHUFFLE_BUFFER", 5)
     make.write_classes(tmp_path, {"a": N // 2, "b": N // 2})
     whole = resolve(str(tmp_path))
     assert correlation(whole) < 0.2
@@ -82,12 +82,12 @@ def test_shards_are_shuffled_in_the_buffer_with_and_without_a_part_held_out(tmp_
     whole = resolve(str(tmp_path))
     parts = (whole, Part(whole, 0.2, held_out=False))
     assert all(correlation(each) < 0.2 for each in parts)
-    monkeypatch.setattr(batches, "SHUFFLE_BUFFER", 5)
+    monkeypatch.setattr(streamed, "SHUFFLE_BUFFER", 5)
     assert all(correlation(each) > 0.9 for each in parts)
 
 
 def test_streamed_training_on_class_folders_is_shuffled_beside_what_is_held_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "SHUFFLE_BUFFER", 5)
+    monkeypatch.setattr(streamed, "SHUFFLE_BUFFER", 5)
     make.write_classes(tmp_path, {"a": N // 2, "b": N // 2})
     wishes = Training(arch="linear", max_memory=1e-5, val=0.1)
     run = TrainingRun(resolve(str(tmp_path)), wishes, CPU)

@@ -16,9 +16,9 @@ import torch
 
 from advtool.data import holdout, sources
 from advtool.data.arrays import load
-from advtool.data.batches import StreamBatches
 from advtool.data.convert import convert
 from advtool.data.inspect import summarize, verify
+from advtool.data.streamed import StreamBatches
 from advtool.errors import AdvtoolError
 from advtool.io import checkpoints, streams, torch_files
 from advtool.io.directory import ShardDirectory
