@@ -269,7 +269,7 @@ complete -c advtool -n '__fish_seen_subcommand_from plot' -l percent -d 'Show y 
 complete -c advtool -n '__fish_seen_subcommand_from plot' -l x-label -r -d 'Of the x axis'
 complete -c advtool -n '__fish_seen_subcommand_from plot' -l y-label -r -d 'Of the y axis'
 complete -c advtool -n '__fish_seen_subcommand_from plot' -l title -r -d 'Above it'
-complete -c advtool -n '__fish_seen_subcommand_from plot' -l dpi -r -d 'Of a PNG'
+complete -c advtool -n '__fish_seen_subcommand_from plot' -l dpi -r -d 'Dots per inch of a PNG'
 complete -c advtool -n '__fish_seen_subcommand_from plot' -s o -l out -r -d 'Picture, .png, .pdf or .svg, PNG to a pipe'
 complete -c advtool -n '__fish_seen_subcommand_from plot' -s f -l force -d 'Overwrite an existing output'
 complete -c advtool -n '__fish_seen_subcommand_from plot' -s q -l quiet -d 'Only errors on stderr'

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advtool import seeds
 from advtool.attacks.apgd_search import Objective, Search
 from advtool.attacks.boundaries import boundaries
-from advtool.attacks.guard import attack, exact_logits, numbered
+from advtool.attacks.guard import attack, exact_logits, numbered, predictions_of
 from advtool.attacks.losses import log_odds, margin, targeted_dlr, targeted_margin
 from advtool.ball import Ball
 from advtool.prepared import plain
@@ -89,7 +89,7 @@ def fast(
 @torch.no_grad()
 def _standing(model: nn.Module, found: Tensor, labels: Tensor) -> Tensor:
     """Places of what is still classified correctly."""
-    return (exact_logits(model, found).argmax(1) == labels).nonzero()[:, 0]
+    return (predictions_of(model, found) == labels).nonzero()[:, 0]
 
 
 def _away(labels: Tensor) -> Objective:

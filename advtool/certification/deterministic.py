@@ -16,7 +16,7 @@ from advtool.data.matching import Matching
 from advtool.device import Settings
 from advtool.errors import AdvtoolError
 from advtool.evaluation.batch import Indexed, Progress, predictions, unseen
-from advtool.evaluation.running import Subject, in_order
+from advtool.evaluation.running import Subject, data_of, in_order
 from advtool.evaluation.statistics import accuracy
 from advtool.models.classifier import Classifier
 from advtool.prepared import untouched
@@ -85,15 +85,8 @@ class Bounding:
         return {
             "schema": SCHEMA,
             "command": "certify",
-            "checkpoint": {"path": subject.path, "sha256": subject.sha256, "arch": subject.arch},
-            "data": {
-                "source": images.name,
-                "split": images.split,
-                "n": n,
-                "classes": self._classes,
-                "matched": self._matching and self._matching.to_json(),
-                "preprocessing": images.preprocessing and images.preprocessing.to_json(),
-            },
+            "checkpoint": subject.to_json(),
+            "data": data_of(images, n, self._classes, self._matching),
             "adv": "linf",
             "method": METHOD,
             "guarantee": GUARANTEE,

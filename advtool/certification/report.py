@@ -13,7 +13,7 @@ from advtool.certification.record import Certified
 from advtool.data.arrays import Images
 from advtool.data.matching import Matching
 from advtool.device import Settings
-from advtool.evaluation.running import Subject
+from advtool.evaluation.running import Subject, data_of
 from advtool.evaluation.statistics import accuracy
 
 SCHEMA = 1
@@ -56,15 +56,8 @@ def described(
     return {
         "schema": SCHEMA,
         "command": "certify",
-        "checkpoint": {"path": subject.path, "sha256": subject.sha256, "arch": subject.arch},
-        "data": {
-            "source": images.name,
-            "split": images.split,
-            "n": n,
-            "classes": classes,
-            "matched": matching and matching.to_json(),
-            "preprocessing": images.preprocessing and images.preprocessing.to_json(),
-        },
+        "checkpoint": subject.to_json(),
+        "data": data_of(images, n, classes, matching),
         "adv": "l2",
         "sigma": sigma,
         **plan.to_json(),

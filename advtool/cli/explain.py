@@ -6,6 +6,7 @@ from typing import ClassVar
 from advtool import norms
 from advtool.cli.evaluate import Checkpoints
 from advtool.cli.groups import SOURCE, DryRun, Report, Sources, Talk
+from advtool.cli.outgoing import overwriting
 from advtool.cli.resizing import Resized
 from advtool.cli.smoothing import Smoothed
 from advtool.explain.methods import METHODS
@@ -94,7 +95,7 @@ class Layout(Options):
         unset="off",
         recorded=False,
     )
-    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    force: bool = overwriting()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,12 @@ from advtool.launchers import Processes, of_array, processes
 from advtool.options import Options, option
 
 
+def overwriting() -> bool:
+    """The option ``-f``."""
+    declared: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    return declared
+
+
 @dataclass(frozen=True, kw_only=True)
 class ShardOutput(Options):
     """Where shards go."""
@@ -31,7 +37,7 @@ class ShardOutput(Options):
         needs="out",
         decides=False,
     )
-    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    force: bool = overwriting()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +100,7 @@ class CheckpointOutput(Options):
         unset="stdout if it is a pipe or file, else a fresh file in this directory",
         recorded=False,
     )
-    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    force: bool = overwriting()
     resume: bool = option(
         "--resume",
         default=False,

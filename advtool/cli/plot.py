@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advtool.cli.groups import Talk
+from advtool.cli.outgoing import overwriting
 from advtool.options import Options, option
 from advtool.values import words
 
@@ -57,7 +58,7 @@ class Looks(Options):
     x_label: str | None = option("--x-label", metavar="TEXT", help="Of the x axis.", unset="the field")
     y_label: str | None = option("--y-label", metavar="TEXT", help="Of the y axis.", unset="the field")
     title: str | None = option("--title", metavar="TEXT", help="Above it.", unset="none")
-    dpi: int = option("--dpi", metavar="N", minimum=20, maximum=1200, default=150, help="Of a PNG.")
+    dpi: int = option("--dpi", metavar="N", minimum=20, maximum=1200, default=150, help="Dots per inch of a PNG.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Picture(Options):
         unset="stdout if it is a pipe or file, else a fresh file",
         recorded=False,
     )
-    force: bool = option("-f", "--force", default=False, help="Overwrite an existing output.", recorded=False)
+    force: bool = overwriting()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,10 @@ class Subject:
         """Its architecture, or else its type."""
         return self.model.spec.arch if isinstance(self.model, Classifier) else type(self.model).__name__
 
+    def to_json(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {"path": self.path, "sha256": self.sha256, "arch": self.arch}
+
     @property
     def name(self) -> str:
         return self.path or self.arch
@@ -155,16 +159,8 @@ class Running:
         return {
             "schema": SCHEMA,
             "command": "eval",
-            "checkpoint": {"path": self._subject.path, "sha256": self._subject.sha256, "arch": self._subject.arch},
-            "data": {
-                "source": images.name,
-                "split": images.split,
-                "n": counts.n,
-                "classes": self._classes,
-                "matched": self._matching and self._matching.to_json(),
-                "preprocessing": images.preprocessing and images.preprocessing.to_json(),
-                "adversarial": made_by,
-            },
+            "checkpoint": self._subject.to_json(),
+            "data": {**data_of(images, counts.n, self._classes, self._matching), "adversarial": made_by},
             **result,
             **self._noise(),
             **({"saved": self._saver.to_json()} if self._saver else {}),
@@ -227,6 +223,24 @@ class Running:
         """Refuse labels beyond the model's classes, of images whose classes have no names."""
         if isinstance(self._model, Classifier):
             match(images.head.classes, self._model.spec.classes)
+
+
+def data_of(images: Images, n: int, classes: int, matching: Matching | None) -> dict[str, Any]:
+    """What a report says of the images that a model was shown.
+
+    Parameters
+    ----------
+    n, classes : how many there are in all
+    matching : how their classes were matched with the model's, if they differ
+    """
+    return {
+        "source": images.name,
+        "split": images.split,
+        "n": n,
+        "classes": classes,
+        "matched": matching and matching.to_json(),
+        "preprocessing": images.preprocessing and images.preprocessing.to_json(),
+    }
 
 
 def _outputs(model: nn.Module, images: Images) -> int:
