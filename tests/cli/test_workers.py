@@ -82,11 +82,18 @@ def test_a_hundred_shards_by_seven_workers_with_ten_kills(advtool, checkpoint, t
     attack = [*map(str, attack), "--shard-size", "10", "--batch-size", "10"]
     assert advtool(*attack, "-o", "one/").returncode == 0
     draw, killed = random.Random(0), 0
+
+    def parts() -> list[Path]:
+        return [*(tmp_path / "seven").glob(".*")]
+
     todo = draw.sample(range(7), 7)
     while todo:
         index = todo.pop(draw.randrange(len(todo)))
         process = kills._start([*attack, "-o", "seven/", "--shard-index", str(index), "--shard-count", "7"], tmp_path)
-        process.join(draw.uniform(0.3, 2.5) if killed < 10 else 120)
+        wanted = len(parts()) + draw.randrange(6)
+        while killed < 10 and process.is_alive() and len(parts()) <= wanted:
+            process.join(0.01)
+        process.join(0 if killed < 10 else 120)
         if process.is_alive():
             kills.os.kill(process.pid, signal.SIGKILL)
             process.join()
